@@ -115,6 +115,7 @@ let package = Package(
                 library("CHyperscan", pkgConfig: "libhs", package: "libhyperscan-dev"),
                 .systemLibrary(name: "CPrefetch"),
                 library("CZlib", pkgConfig: "zlib", package: "zlib1g-dev"),
+                .target(name: "CCurl", cSettings: strictC),
                 .target(name: "CFileMaps", cSettings: strictC),
                 .target(name: "CKernelProgram", dependencies: ["CBpf"], cSettings: strictC),
                 .target(name: "CPostgres", cSettings: strictC),
@@ -234,6 +235,7 @@ let package = Package(
             [
                 pure("Correlation", ["EpitopeModel", "Signatures"]),
                 pure("CenterMetrics"),
+                pure("Notifications", ["EpitopeModel", "Signatures", crypto]),
                 shell(
                     "SuricataDelivery",
                     ["EpitopeModel", "Signatures", "FileAccess", "Scheduling", "SettingsFiles", "ProgramRuns", "Rendering"]),
@@ -242,10 +244,16 @@ let package = Package(
                     "CenterStore",
                     [
                         "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "Scheduling", "SQLiteStore", "PostgresStore", "Novelty",
-                        "SecureChannel", "Rendering", "Correlation", "CenterMetrics", crypto, grdb,
+                        "SecureChannel", "Rendering", "Correlation", "CenterMetrics", "Notifications", crypto, grdb,
                     ]),
                 shell(
                     "CenterBackup", ["EpitopeModel", "FileAccess", "SecureChannel", "CenterStore", crypto]),
+                shell(
+                    "NotificationDelivery",
+                    [
+                        "EpitopeModel", "Signatures", "CCurl", "FileAccess", "Scheduling", "SettingsFiles", "CenterMetrics",
+                        "Notifications", "CenterStore", asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix, nioSSL,
+                    ]),
                 shell(
                     "CenterAnalysis",
                     [
@@ -274,15 +282,16 @@ let package = Package(
                         "EpitopeModel", "Signatures", "PacketCoding", "Scheduling", "SettingsFiles", "SettingsYAML", "SecureChannel",
                         "Rendering",
                         "Captures", "SignatureProving",
-                        "Correlation", "SuricataDelivery", "CenterMetrics", "CenterStore", "CenterAnalysis", "CenterServer",
-                        "CenterMonitoring", logging, serviceLifecycle,
+                        "Correlation", "SuricataDelivery", "CenterMetrics", "CenterStore", "NotificationDelivery", "CenterAnalysis",
+                        "CenterServer", "CenterMonitoring", logging, serviceLifecycle,
                     ]),
                 shell(
                     "GlobalCenter",
                     [
                         "EpitopeModel", "Signatures", "PacketCoding", "Scheduling", "SettingsFiles", "SettingsYAML", "SecureChannel",
                         "SignatureProving",
-                        "CenterMetrics", "CenterStore", "CenterAnalysis", "CenterServer", "CenterMonitoring", logging, serviceLifecycle,
+                        "CenterMetrics", "CenterStore", "NotificationDelivery", "CenterAnalysis", "CenterServer", "CenterMonitoring",
+                        logging, serviceLifecycle,
                     ]),
             ]),
 
@@ -319,7 +328,7 @@ let package = Package(
                         "PatternScan",
                         "ProtocolBuffers", "GoodwareReading", "GoodwareFiles", "SignatureMaking",
                         "SignatureProving", "SuricataDelivery", "CenterStore", "CenterBackup", "CenterAnalysis", "CenterServer",
-                        "CenterMonitoring",
+                        "CenterMonitoring", "Notifications", "NotificationDelivery",
                         "LocalCenter", "GlobalCenter", "HostFrontEnd", argumentParser, logging, serviceLifecycle, unixSignals,
                     ], swiftSettings: strict),
             ]),
@@ -511,6 +520,12 @@ let package = Package(
             [
                 tests("CorrelationTests", ["EpitopeModel", "Signatures", "Correlation"]),
                 tests("CenterMetricsTests", ["CenterMetrics"]),
+                tests(
+                    "NotificationTests",
+                    [
+                        "EpitopeModel", "Signatures", "Scheduling", "SettingsFiles", "SettingsYAML", "CenterMetrics", "Notifications",
+                        "CenterStore", "NotificationDelivery", "epitope", logging,
+                    ], exclude: ["Receivers", "Snapshots"]),
                 tests("SuricataDeliveryTests", ["EpitopeModel", "Signatures", "Rendering", "SuricataDelivery"]),
                 tests(
                     "CenterTests",
@@ -518,9 +533,10 @@ let package = Package(
                         "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "Scheduling", "SQLiteStore", "PostgresStore",
                         "SettingsFiles", "SecureChannel",
                         "Rendering", "Captures", "GoodwareReading", "GoodwareFiles", "SignatureMaking", "SignatureProving",
-                        "Correlation", "AgentPackages", "SuricataDelivery", "CenterMetrics", "CenterStore", "CenterBackup",
+                        "Correlation", "AgentPackages", "SuricataDelivery", "CenterMetrics", "Notifications", "CenterStore", "CenterBackup",
                         "CenterAnalysis",
-                        "CenterServer", "CenterMonitoring", "LocalCenter", "GlobalCenter", crypto, grdb, logging, serviceLifecycle,
+                        "CenterServer", "CenterMonitoring", "NotificationDelivery", "LocalCenter", "GlobalCenter", crypto, grdb, logging,
+                        serviceLifecycle,
                     ], exclude: ["Snapshots"]),
             ]),
 

@@ -38,6 +38,11 @@ FILES = [
      "override it.", "SuricataSettings", None),
     ("Weights", "The object `weights` in a center's settings: a key for each kind of evidence.", "EvidenceWeightSettings", None),
     ("Store", "The object `store` in a center's settings, for a store in PostgreSQL.", "StoreSettings", None),
+    ("Notifications", "The object `notifications` in a center's settings: what other systems are told, and who is told what. See "
+     "[Notifications.md](../Operating/Notifications.md).", "NotificationSettings", None),
+    ("A destination", "Each entry of `notifications.destinations`, under a name of lower-case letters, digits and hyphens.",
+     "DestinationSettings", None),
+    ("A rule of notifications", "Each entry of `notifications.rules`, under such a name.", "NotificationRuleSettings", None),
     ("Global center", "`epitope global-center serve --config FILE`; `epitope global-center check --config FILE` says what is wrong before a start.", "GlobalCenterConfiguration", None),
     ("Policy of a host", "`/etc/epitope/policy.json`, or `--policy FILE`, of `epitope run` and `epitope agent`. `--action` and "
      "`--uninspectable` override it.", "PolicyDocument", "Policy"),
@@ -61,7 +66,11 @@ EXCLUSION = {
 
 
 # Texts that are no paths.
-TEXTS = {"postgresql"}
+TEXTS = {"postgresql", "address", "from", "user"}
+
+
+# What a table of groups under names is.
+TABLE = "names, each with its keys"
 
 
 class Sources:
@@ -161,7 +170,7 @@ def keys(sources, owner, body):
             yield from keys(sources, name, sources.body(name))
             continue
         parts = swift_source.arguments(body, found.end() - 1)
-        limits = next((re.match(r"in: ([\w.]+?)\.\.\.([\w.]+)$", part) for part in parts if part.startswith("in:")), None)
+        limits = next((re.match(r"in: (-?[\w.]+?)\.\.\.([\w.]+)$", part) for part in parts if part.startswith("in:")), None)
         said = f"{sources.constant(limits[1])} to {sources.constant(limits[2])}" if limits else None
         yield parts[0].strip('"'), parts[1].lstrip("&"), owner, said
     start = None if visits else re.search(r"enum CodingKeys\b[^{]*", body)
@@ -254,6 +263,10 @@ def row(sources, owner, defaults, extra, key, name, limits):
         values = {"Bool": "`true`, `false`", "String": "a path", "": "text"}.get(base, "a list" if base.startswith("[") and ":" not in base else "an object")
     if key in TEXTS:
         values = "a text"
+    if base == "ConfidentialText":
+        values = "an address"
+    if (value or "").startswith("SettingsTable<"):
+        return doc or "—", TABLE, "none", None if doc else f"{owner}.{name} has no doc comment to take the meaning of '{key}' from"
     problem = None if doc else f"{owner}.{name} has no doc comment to take the meaning of '{key}' from"
     if value in (None, "nil", "[]", '""', f"{base}()"):
         shown = "none"
@@ -334,14 +347,14 @@ def example(root, kind, owner):
         for key, name, holder, limits in keys(sources, owner, body):
             meaning, values, shown, _ = row(sources, holder, defaults, extra, key, name, limits)
             applies = "a reload" if key in live(sources, holder) else "a start"
-            said = f"{values}; " if values not in ("a path", "a list", "an object") else ""
+            said = f"{values}; " if values not in ("a path", "a list", "an object", TABLE) else ""
             out.append(wrapped(f"{meaning} ({said}{'with its keys' if values == 'an object' else 'applies at ' + applies})"))
             kind = properties(sources.body(holder)).get(name, (None, None, None))[0]
             if values == "an object":
                 out.append(f"#{indentation}{key}:")
                 write(kind.rstrip("?"), indentation + "  ")
                 continue
-            value = "[]" if values == "a list" else "" if shown == "none" else shown.strip("`")
+            value = "[]" if values == "a list" else "{}" if values == TABLE else "" if shown == "none" else shown.strip("`")
             out.append(f"#{indentation}{key}:{' ' if value else ''}{value}\n")
 
     write(owner, "")

@@ -35,6 +35,8 @@ public final class CenterCounters: Sendable {
     public let deliveries = CounterByText()
     /// What became of packets on their way to the global center, by outcome.
     public let forwards = CounterByText()
+    /// What became of notices to other systems, by destination and outcome: told, refused, dropped; failed: attempts.
+    public let notices = CounterByText()
     /// Proofs that were made.
     public let proofs = CounterByCase<ProofEnd>()
     /// How long proofs took, in microseconds.

@@ -47,6 +47,7 @@ extension CenterSample {
         case .proofSeconds: [([], Double(counters.proofMicroseconds.value) / 1e6)]
         case .deliveries: Self.byText(counters.deliveries)
         case .forwards: Self.byText(counters.forwards)
+        case .notices: Self.byText(counters.notices)
         case .polls: Self.one(counters.polls.value)
         case .subscribers: Self.one(counters.subscribersWaiting.value)
         case .peersRead: Self.one(counters.peersRead.value)
@@ -70,7 +71,8 @@ extension CenterSample {
         case .cpuSeconds: process.cpuSeconds.map { [([], $0)] } ?? []
         case .startTime: process.startSeconds.map { [([], $0)] } ?? []
         case .revocations, .reportsWaiting, .behind, .proofsPending, .deliveriesWaiting, .forwardsWaiting, .withdrawals, .quotaUses,
-            .quotaLimit, .quotaWaiting, .feedSequence, .subscriptionSequence, .storeBytes, .storeUsedBytes, .storeLimitBytes, .walBytes,
+            .quotaLimit, .quotaWaiting, .noticesWaiting,
+            .feedSequence, .subscriptionSequence, .storeBytes, .storeUsedBytes, .storeLimitBytes, .walBytes,
             .diskFreeBytes:
             store.map { Self.samples(of: metric, $0) } ?? []
         }
@@ -88,6 +90,7 @@ extension CenterSample {
         case .quotaUses: store.quotas.map { ([$0], Double($1.uses)) }
         case .quotaLimit: store.quotas.map { ([$0], Double($1.limit)) }
         case .quotaWaiting: store.quotas.map { ([$0], Double($1.waiting)) }
+        case .noticesWaiting: store.notices.sorted { $0.key < $1.key }.map { ([$0.key], Double($0.value)) }
         case .feedSequence: one(store.feedSequence)
         case .subscriptionSequence: one(store.subscriptionSequence)
         case .storeBytes: one(store.fileBytes)

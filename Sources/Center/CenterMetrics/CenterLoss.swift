@@ -14,6 +14,7 @@ public enum CenterLoss: String, Hashable, Sendable, CaseIterable {
     case captureLooksWithoutRoom = "capture-looks-without-room"
     case refusalsNotLogged = "refusals-not-logged"
     case scrapesTurnedAway = "scrapes-turned-away"
+    case noticesDropped = "notices-dropped"
 
     /// What it is, and what it means.
     public var meaning: String {
@@ -31,6 +32,8 @@ public enum CenterLoss: String, Hashable, Sendable, CaseIterable {
         case .engineChecksUnanswered: "signatures about which Suricata gave no answer, however often it was asked; their rules only alert"
         case .captureLooksWithoutRoom: "clusters for whose code captures are not looked at again; their next report has it looked for"
         case .refusalsNotLogged: "refused requests without a line in the log, beyond 120 lines a minute"
+        case .noticesDropped:
+            "notices to other systems that were dropped: more waited for a destination than may, or it refused them for good"
         case .scrapesTurnedAway: "connections to the metrics listener beyond its number, or that took too long"
         }
     }

@@ -34,6 +34,8 @@ public enum CenterMetric: String, Hashable, Sendable, CaseIterable {
     case quotaUses = "epitope_center_quota_uses"
     case quotaLimit = "epitope_center_quota_limit"
     case quotaWaiting = "epitope_center_quota_waiting"
+    case notices = "epitope_center_notices_total"
+    case noticesWaiting = "epitope_center_notices_waiting"
     case feedSequence = "epitope_center_feed_sequence"
     case subscriptionSequence = "epitope_center_subscription_sequence"
     case polls = "epitope_center_feed_polls_total"

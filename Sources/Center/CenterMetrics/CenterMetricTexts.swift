@@ -101,6 +101,14 @@ extension CenterMetric {
             Description(
                 help: "What waits for a daily quota; counted up to 100000.", unit: "items", labels: ["quota"],
                 alarm: "more than 0 for a day: raise the quota, or withdraw what should not be")
+        case .notices:
+            Description(
+                help: "What became of notices to other systems, and of attempts to tell them, by destination of the settings.",
+                unit: "notices, attempts", labels: ["destination", "outcome"], alarm: "refused or dropped grows; failed grows for an hour")
+        case .noticesWaiting:
+            Description(
+                help: "Notices that wait for a destination.", unit: "notices", labels: ["destination"],
+                alarm: "does not fall for 30 minutes")
         case .feedSequence: Description(help: "Number of the last entry of this center's feed.")
         case .subscriptionSequence:
             Description(

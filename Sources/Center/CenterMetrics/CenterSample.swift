@@ -17,6 +17,8 @@ public struct StoreSample: Hashable, Sendable {
     public var revocations = 0
     /// Uses, limit and what waits, by quota.
     public var quotas: [String: Quota] = [:]
+    /// Notices that wait, by destination.
+    public var notices: [String: Int] = [:]
     public var feedSequence: Int64 = 0
     public var subscriptionSequence: Int64 = 0
     /// How many standbys have each commit, of a store in PostgreSQL; `nil`: none is asked for, or the server doesn't tell.

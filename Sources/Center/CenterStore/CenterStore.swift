@@ -5,7 +5,7 @@ public import EpitopeModel
 import GRDB
 import PostgresStore
 import SQLiteStore
-import Scheduling
+public import Scheduling
 
 /// The durable store of a center, local or global. Every step from a received packet to a deployed rule commits its
 /// result here before the next step begins, so a center that is killed at any point resumes where it stopped.
@@ -34,6 +34,8 @@ public final class CenterStore: Sendable {
     let settled: LiveValue<LastNumbers?>
     /// Sent when the work may be free to be taken.
     let workSignal: WakeUpSignal
+    /// Sent when this process has written events.
+    public let eventSignal: WakeUpSignal
     /// Whose word must stand in the store for a transaction to be made (``holding(_:)``); `nil`: it isn't looked for.
     let fence: WorkFence?
     /// In whose name it is acted (``acting(as:)``).
@@ -97,7 +99,7 @@ public final class CenterStore: Sendable {
         (ringsAtOnce, fence, actor) = (parts.ringsAtOnce, nil, .center)
         (counters, knownBodies, knownSources, ruleCache) = (CenterCounters(), KnownBodies(), KnownSources(), UpdateCache())
         StoreTally.declare(in: counters)
-        (turns, workSignal) = (ReportTurns(), WakeUpSignal())
+        (turns, workSignal, eventSignal) = (ReportTurns(), WakeUpSignal(), WakeUpSignal())
         knownRevocations = KnownRevocations(parts.database, path: parts.path)
         room = StoreRoom(parts.reportRoom, path: parts.path)
         settled = LiveValue(nil)
@@ -112,7 +114,7 @@ public final class CenterStore: Sendable {
         (database, path, clock, counters) = (store.database, store.path, store.clock, store.counters)
         (ringsAtOnce, turns, room, settled) = (store.ringsAtOnce, store.turns, store.room, store.settled)
         (knownRevocations, groupCommit, self.fence, self.actor) = (store.knownRevocations, store.groupCommit, fence, actor)
-        workSignal = store.workSignal
+        (workSignal, eventSignal) = (store.workSignal, store.eventSignal)
         (knownBodies, knownSources, ruleCache) = (store.knownBodies, store.knownSources, store.ruleCache)
     }
 
@@ -160,6 +162,7 @@ public final class CenterStore: Sendable {
             return (try body(transaction), transaction.tally.counts)
         }
         counts.add(to: counters)
+        if !counts.events.isEmpty { eventSignal.send() }
         await tell(counts)
         return value
     }

@@ -4,6 +4,7 @@ public import CenterAnalysis
 public import CenterMonitoring
 import CenterStore
 public import EpitopeModel
+public import NotificationDelivery
 import SecureChannel
 public import SettingsFiles
 import SettingsYAML
@@ -21,6 +22,8 @@ public struct GlobalCenterConfiguration: Hashable, Sendable, SettingsGroup {
     public var relays: [String] = []
     /// How it is watched.
     public var monitoring = MonitoringSettings()
+    /// What other systems are told of, and how.
+    public var notifications: NotificationSettings = NotificationSettings()
     /// Whether hosts may send directly to this center.
     public var acceptsHosts = true
     /// Updates published in a sliding 24 hours, of which a tenth may rest on the word of one site and one other at most; 0: none.
@@ -34,10 +37,11 @@ public struct GlobalCenterConfiguration: Hashable, Sendable, SettingsGroup {
         try visitor.setting("relays", &relays)
         try visitor.setting("acceptsHosts", &acceptsHosts)
         try visitor.setting("updatesADay", &updatesADay, in: 0...1_000_000)
+        try visitor.setting("notifications", &notifications)
         try monitoring.visit(&visitor)
     }
 
-    public static let liveKeys: Set<String> = AnalysisSettings.liveKeys.union(["updatesADay", "centers"])
+    public static let liveKeys: Set<String> = AnalysisSettings.liveKeys.union(["updatesADay", "centers", "notifications"])
 
     public var faults: [SettingFault] {
         analysis.faults + SettingFault.of("centers") { () throws(EpitopeError) in try CenterList.validate(told: centers) }

@@ -7,6 +7,7 @@ public import CenterServer
 public import CenterStore
 public import EpitopeModel
 public import Logging
+import NotificationDelivery
 public import PacketCoding
 import Scheduling
 public import SecureChannel
@@ -32,6 +33,7 @@ public final class GlobalCenterService: CenterRequestHandling, WakefulService, S
     private let receiver: ReportReceiver
     private let feed: FeedWatch
     private let work = ServiceHealth()
+    private let notifications: NotificationWorker.Configuration
     private let logger: Logger
 
     public var health: ServiceHealth? { work }
@@ -42,6 +44,7 @@ public final class GlobalCenterService: CenterRequestHandling, WakefulService, S
     ) {
         feed = FeedWatch(store: store)
         settings = LiveValue(configuration)
+        notifications = NotificationWorker.Configuration(configuration.notifications)
         self.store = store
         self.logger = logger
         let provers = provers ?? ProverSource(configuration.proving)
@@ -101,6 +104,7 @@ public final class GlobalCenterService: CenterRequestHandling, WakefulService, S
     /// Looks for changes that did not come through this service, such as a person's withdrawal.
     public func wake() async {
         analysisSignal.send()
+        store.eventSignal.send()
         await feed.look()
     }
 
@@ -109,6 +113,7 @@ public final class GlobalCenterService: CenterRequestHandling, WakefulService, S
         let configuration = settings.current.takingLive(from: new)
         settings.current = configuration
         receiver.follow(megabytesPerReporter: configuration.analysis.megabytesPerReporter)
+        notifications.follow(configuration.notifications)
         await storeLimits()
         await working.current?.follow(configuration.policy, keepDays: configuration.analysis.retention)
         await wake()
@@ -117,11 +122,12 @@ public final class GlobalCenterService: CenterRequestHandling, WakefulService, S
     /// Works until the task is cancelled or the service group shuts down.
     public func run() async throws {
         await storeLimits()
-        store.listen { [feed, analysisSignal] topics in
+        store.listen { [feed, analysisSignal, eventSignal = store.eventSignal] topics in
+            if topics.contains(.decisions) { eventSignal.send() }
             if !topics.isDisjoint(with: [.reports, .decisions]) { analysisSignal.send() }
             if !topics.isDisjoint(with: [.feed, .decisions]) { Task { await feed.look() } }
         }
-        let (settings, working) = (settings, working)
+        let (settings, working, notifications, logger) = (settings, working, notifications, logger)
         await cancelWhenGracefulShutdown {
             await WorkShift(store: self.store, health: self.work, logger: self.logger).run(
                 { held in
@@ -129,7 +135,11 @@ public final class GlobalCenterService: CenterRequestHandling, WakefulService, S
                     working.current = worker
                     // What was changed meanwhile.
                     await worker.follow(settings.current.policy, keepDays: settings.current.analysis.retention)
+                    let notifier = NotificationWorker(
+                        store: held, configuration: notifications, sender: .here("global-center"), logger: logger)
+                    async let telling: Void = notifier.run()
                     await worker.run()
+                    await telling
                     working.current = nil
                 }, otherwise: { await self.feed.watch() })
         }

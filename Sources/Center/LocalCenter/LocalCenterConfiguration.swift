@@ -5,6 +5,7 @@ public import CenterMonitoring
 public import CenterStore
 public import Correlation
 public import EpitopeModel
+public import NotificationDelivery
 import SecureChannel
 public import SettingsFiles
 import SettingsYAML
@@ -36,6 +37,8 @@ public struct LocalCenterConfiguration: Hashable, Sendable, SettingsGroup {
     public var relays: [String] = []
     /// How it is watched.
     public var monitoring = MonitoringSettings()
+    /// What other systems are told of, and how.
+    public var notifications: NotificationSettings = NotificationSettings()
     /// Whether this site makes updates, and takes those of the global center.
     public var updates = true
     /// Where this site's own updates go.
@@ -90,12 +93,13 @@ public struct LocalCenterConfiguration: Hashable, Sendable, SettingsGroup {
         try visitor.setting("subscribing", &subscribing)
         try visitor.setting("suricata", &suricata)
         try visitor.setting("captures", &captures)
+        try visitor.setting("notifications", &notifications)
         try monitoring.visit(&visitor)
     }
 
     public static let liveKeys: Set<String> = AnalysisSettings.liveKeys.union([
         "updatesTo", "forwarding", "forwardBelowThreshold", "dropFrom", "updatesADay", "forwardsADay", "globalUpdatesADay",
-        "centers",
+        "centers", "notifications",
     ])
 
     public var faults: [SettingFault] {

@@ -7,6 +7,7 @@ public import CenterServer
 public import CenterStore
 public import EpitopeModel
 public import Logging
+import NotificationDelivery
 public import PacketCoding
 import Scheduling
 public import SecureChannel
@@ -33,6 +34,7 @@ public final class LocalCenterService: CenterRequestHandling, WakefulService, Se
     private let feed: FeedWatch
     private let logger: Logger
     private let work = ServiceHealth()
+    private let notifications: NotificationWorker.Configuration
 
     public var health: ServiceHealth? { work }
 
@@ -50,6 +52,7 @@ public final class LocalCenterService: CenterRequestHandling, WakefulService, Se
     ) {
         feed = FeedWatch(store: store, for: .peers)
         settings = LiveValue(configuration)
+        notifications = NotificationWorker.Configuration(configuration.notifications)
         self.store = store
         self.logger = logger
         let provers = provers ?? ProverSource(configuration.proving(isEngineAsked: engine != nil))
@@ -108,6 +111,7 @@ public final class LocalCenterService: CenterRequestHandling, WakefulService, Se
     /// Wakes every worker, after a change that did not come through this service.
     public func wake() async {
         signals.send()
+        store.eventSignal.send()
         await feed.look()
     }
 
@@ -116,6 +120,7 @@ public final class LocalCenterService: CenterRequestHandling, WakefulService, Se
         let configuration = settings.current.takingLive(from: new)
         settings.current = configuration
         receiver.follow(megabytesPerReporter: configuration.analysis.megabytesPerReporter)
+        notifications.follow(configuration.notifications)
         await storeLimits()
         await working.current?.follow(configuration)
     }
@@ -124,11 +129,13 @@ public final class LocalCenterService: CenterRequestHandling, WakefulService, Se
     public func run() async throws {
         await storeLimits()
         // What others do with the store is heard of; over a file there is a pipe for that.
-        store.listen { [signals, feed] topics in
+        store.listen { [signals, feed, eventSignal = store.eventSignal] topics in
+            if topics.contains(.decisions) { eventSignal.send() }
             if topics.contains(.decisions) { signals.send() } else if topics.contains(.reports) { signals.analysis.send() }
             if !topics.isDisjoint(with: [.feed, .decisions]) { Task { await feed.look() } }
         }
         let (context, signals, settings, working) = (context, signals, settings, working)
+        let (notifications, logger) = (notifications, logger)
         let follower = RuleFollower(store: store, installer: context.installer, logger: logger)
         await cancelWhenGracefulShutdown {
             await WorkShift(store: self.store, health: self.work, logger: self.logger).run(
@@ -139,7 +146,11 @@ public final class LocalCenterService: CenterRequestHandling, WakefulService, Se
                     working.current = workers
                     // What was changed meanwhile.
                     await workers.follow(settings.current)
+                    let notifier = NotificationWorker(
+                        store: held, configuration: notifications, sender: .here("local-center"), logger: logger)
+                    async let telling: Void = notifier.run()
                     await workers.run()
+                    await telling
                     working.current = nil
                 },
                 otherwise: {

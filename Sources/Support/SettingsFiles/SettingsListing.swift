@@ -54,6 +54,10 @@ private struct SettingsLister: SettingsVisitor {
     private mutating func add(_ name: String, _ value: (any Encodable)?) {
         let entry = node?[name].flatMap { $0.value.isNull ? nil : $0 }
         if let group = value as? any SettingsGroup { return add(group, name, entry?.value) }
+        if let table = value as? any AnySettingsTable, !table.entries.isEmpty {
+            for part in table.entries { add(part.group, "\(name).\(part.name)", entry?.value[part.name]?.value) }
+            return
+        }
         let text = value.flatMap { value -> String? in
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.withoutEscapingSlashes, .sortedKeys]

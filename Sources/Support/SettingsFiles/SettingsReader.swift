@@ -88,7 +88,9 @@ private struct SettingsReader: SettingsVisitor {
         case is Int.Type: found = number(value, name, "a whole number", remedy) { Int($0) ?? Double($0).flatMap { Int(exactly: $0) } }
         case is Double.Type: found = number(value, name, "a number", remedy) { Double($0).flatMap { $0.isFinite ? $0 : nil } }
         case is String.Type: found = text(value, name)
+        case is ConfidentialText.Type: found = text(value, name).map { ConfidentialText($0) }
         case is [String].Type: found = texts(value, name)
+        case let table as any AnySettingsTable.Type: found = self.table(table, value, name)
         case let group as any SettingsGroup.Type: found = self.group(group, value, name)
         case let choice as any CaseIterable.Type: found = self.choice(choice, value, name)
         default: preconditionFailure("a setting can't be of the type \(type)")
@@ -143,6 +145,50 @@ private struct SettingsReader: SettingsVisitor {
             return nil
         }
         return Self.read(type, from: node, objects: objects + [name], problems: &problems)
+    }
+
+    /// In a table names are lower-case letters, digits and hyphens: they stand in metrics, logs and commands.
+    private mutating func table<Table: AnySettingsTable>(_ type: Table.Type, _ node: SettingsNode, _ name: String) -> Table? {
+        guard case .mapping(let entries) = node.content else {
+            refuse(name, "is \(node.kind), and not names with settings of their own", "give each a name, and its keys below it")
+            return nil
+        }
+        guard entries.count <= Self.maxEntries else {
+            refuse(name, "has \(entries.count) entries", "keep to \(Self.maxEntries) of them")
+            return nil
+        }
+        var found = problems
+        let (objects, before) = (objects + [name], found.count)
+        let table = Table.read(
+            node,
+            GroupReading { type, value, entry in
+                guard entry.wholeMatch(of: /[a-z0-9][a-z0-9-]{0,39}/) != nil else {
+                    let error = EpitopeError(
+                        .configurationInvalid, "the name '\(entry.prefix(80))' in '\(objects.joined(separator: "."))' can't be used",
+                        remedy: "use lower-case letters, digits and hyphens, at most 40, and begin with a letter or a digit")
+                    found.append(SettingsProblem(error, at: value.place))
+                    return nil
+                }
+                guard case .mapping = value.content else {
+                    let error = EpitopeError(
+                        .configurationInvalid, "'\((objects + [entry]).joined(separator: "."))' is \(value.kind), and not keys with values",
+                        remedy: "give its keys with their values below the name")
+                    found.append(SettingsProblem(error, at: value.place))
+                    return nil
+                }
+                return Self.readAny(type, from: value, objects: objects + [entry], problems: &found)
+            })
+        problems = found
+        return found.count == before ? table : nil
+    }
+
+    /// Entries of a table.
+    private static let maxEntries = 64
+
+    private static func readAny<Group: SettingsGroup>(
+        _ type: Group.Type, from node: SettingsNode, objects: [String], problems: inout [SettingsProblem]
+    ) -> any SettingsGroup {
+        read(type, from: node, objects: objects, problems: &problems)
     }
 
     private mutating func choice<Choice: CaseIterable>(_ type: Choice.Type, _ node: SettingsNode, _ name: String) -> Choice? {

@@ -55,6 +55,7 @@ struct CenterFamiliesTests {
         var store = StoreSample()
         store.deliveries[["ids", "pending"]] = 2
         store.forwards["pending"] = 1
+        store.notices["soc"] = 1
         store.quotas["updates"] = .init(uses: 1, limit: 3, waiting: 4)
         (store.limitBytes, store.diskFreeBytes) = (1 << 30, 1 << 31)
         sample.store = store
@@ -79,6 +80,7 @@ struct CenterFamiliesTests {
         counters.deliveries.declare([["ids", "delivered"]])
         counters.forwards.declare([["delivered"]])
         counters.peerPolls.declare([["north", "news"]])
+        counters.notices.add("soc", "told")
         counters.clusters.set(7)
         counters.serverCertificateEnds.set(1)
         counters.authorityEnds.set(1)

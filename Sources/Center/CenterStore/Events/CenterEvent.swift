@@ -89,13 +89,16 @@ public struct CenterEvent: Hashable, Sendable, Codable {
         case unlinked
         /// Entries of the audit log were removed by retention (``AuditCheckpoint``).
         case auditPruned = "audit-pruned"
+        /// Notices for a destination were dropped: more wait for it than may.
+        case noticesDropped = "notices-dropped"
 
         /// Whether it belongs in the audit log: what people did, what was decided, and what went into force, out of it, or out of the
         /// center. What happens to each packet on its way, and attempts that changed nothing, are not in it: senders, who may be
         /// intruders, would say how much is written there.
         public var isAudited: Bool {
             switch self {
-            case .stored, .signed, .clustered, .weighed, .waiting, .unusable, .unproven, .quotaExceeded, .delivering, .retried, .withheld:
+            case .stored, .signed, .clustered, .weighed, .waiting, .unusable, .unproven, .quotaExceeded, .delivering, .retried, .withheld,
+                .noticesDropped:
                 false
             case .proven, .delivered, .restored, .removed, .refused, .superseded, .expired, .published, .forwarded, .received, .covered,
                 .renumbered, .withdrawn, .reinstated, .graded, .pruned, .tokenMade, .enrolled, .renewed, .revoked, .identityShared,

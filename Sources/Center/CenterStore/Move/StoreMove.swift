@@ -68,7 +68,8 @@ enum StoreTables {
         StoreTable("forwards", number: "id"), StoreTable("quota_uses"), StoreTable("quota_queue"), StoreTable("tokens"),
         StoreTable("revocations"), StoreTable("certificates"), StoreTable("sightings"), StoreTable("peers"), StoreTable("withheld"),
         StoreTable("group_tokens"), StoreTable("group_token_uses"), StoreTable("agent_parts"),
-        StoreTable("agent_versions"), StoreTable("agent_orders"), StoreTable("agent_hosts"), StoreTable("marks"),
+        StoreTable("agent_versions"), StoreTable("agent_orders"), StoreTable("agent_hosts"),
+        StoreTable("notices", number: "id"), StoreTable("notice_windows"), StoreTable("notice_destinations"), StoreTable("marks"),
         StoreTable("events", number: "seq"), StoreTable("audit"),
     ]
 

@@ -62,6 +62,7 @@ enum Schema {
         registerHandout(in: &migrator)
         registerPeerFeed(in: &migrator)
         registerAudit(in: &migrator)
+        registerNotices(in: &migrator)
         return migrator
     }
 

@@ -78,6 +78,7 @@ extension StoreTransaction {
         sample.withdrawals = try count("withdrawals")
         sample.revocations = try count("revocations")
         sample.quotas = try quotaSamples()
+        sample.notices = try noticesWaiting()
         sample.feedSequence = try Int64.fetchOne(db, sql: "SELECT max(sequence) FROM feed") ?? 0
         sample.subscriptionSequence = try subscriptionPosition().sequence
         return sample

@@ -5,7 +5,9 @@ import CenterMonitoring
 import EpitopeModel
 import GlobalCenter
 import LocalCenter
+import NotificationDelivery
 import SecureChannel
+import SettingsFiles
 import SettingsYAML
 import SuricataDelivery
 
@@ -39,6 +41,7 @@ struct LocalCenterCheckCommand: AsyncParsableCommand {
         await check.lookAtState(keyOptions, loaded.settings.analysis)
         check.lookAtNames(told: loaded.settings.centers)
         check.lookAtMaterial(loaded.settings.proving)
+        check.lookAtNotifications(loaded.settings.notifications)
         lookAtLink(loaded.settings, &check)
         await lookAtSuricata(loaded.settings, &check)
         check.lookAtPorts(listenOptions, metrics: monitoring)
@@ -109,11 +112,30 @@ struct GlobalCenterCheckCommand: AsyncParsableCommand {
         await check.lookAtState(keyOptions, loaded.settings.analysis)
         check.lookAtNames(told: loaded.settings.centers)
         check.lookAtMaterial(loaded.settings.proving)
+        check.lookAtNotifications(loaded.settings.notifications)
         check.lookAtPorts(listenOptions, metrics: monitoring)
         try CheckReport(
             files: loaded.contents.files, settings: loaded.list, overridden: monitoringOptions.overridden, seen: check.seen,
             findings: check.findings
         ).print(json: json)
+    }
+}
+
+extension StartCheck {
+    /// Whether the secrets of notices' receivers can be read, and by nobody else. Nothing is sent: that is `notify test`.
+    mutating func lookAtNotifications(_ settings: NotificationSettings) {
+        guard !settings.destinations.names.isEmpty else { return note("notices", "nobody is told: no destination is named") }
+        note("notices", "\(settings.destinations.names.joined(separator: ", ")); rules: \(settings.rules.names.joined(separator: ", "))")
+        // A center starts without them, and tells once they are mended.
+        for problem in settings.problems() { add(.problem, problem) }
+        let told = settings.rules.groups.values.reduce(into: Set<String>()) { $0.formUnion($1.to) }
+        for name in settings.destinations.names where !told.contains(name) {
+            add(
+                .warning,
+                EpitopeError(
+                    .configurationInvalid, "no rule tells the destination '\(name)' of notices anything",
+                    remedy: "name it in a rule: notifications.rules.NAME.to"))
+        }
     }
 }
 

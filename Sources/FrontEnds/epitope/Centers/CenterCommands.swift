@@ -11,7 +11,7 @@ struct LocalCenterCommand: AsyncParsableCommand {
             CenterInitCommand<LocalKind>.self, CenterTokenCommand<LocalKind>.self, LocalCenterServeCommand.self,
             LocalCenterCheckCommand.self, CenterKeyCommand<LocalKind>.self,
             LocalCenterLinkCommand.self, PeerWithCommand.self, PeerWithoutCommand.self, CenterStatusCommand<LocalKind>.self,
-            CenterEventsCommand<LocalKind>.self, CenterAuditCommand<LocalKind>.self,
+            CenterEventsCommand<LocalKind>.self, CenterNotifyCommand<LocalKind>.self, CenterAuditCommand<LocalKind>.self,
             CenterShowCommand<LocalKind>.self, CenterWithdrawCommand<LocalKind>.self,
             CenterReinstateCommand<LocalKind>.self, CenterPeersCommand<LocalKind>.self, CenterRevokeCommand<LocalKind>.self,
             CenterTokensCommand<LocalKind>.self,
@@ -29,7 +29,7 @@ struct GlobalCenterCommand: AsyncParsableCommand {
         subcommands: [
             CenterInitCommand<GlobalKind>.self, CenterTokenCommand<GlobalKind>.self, GlobalCenterServeCommand.self,
             GlobalCenterCheckCommand.self, CenterKeyCommand<GlobalKind>.self,
-            CenterStatusCommand<GlobalKind>.self, CenterEventsCommand<GlobalKind>.self,
+            CenterStatusCommand<GlobalKind>.self, CenterEventsCommand<GlobalKind>.self, CenterNotifyCommand<GlobalKind>.self,
             CenterAuditCommand<GlobalKind>.self,
             CenterShowCommand<GlobalKind>.self, CenterWithdrawCommand<GlobalKind>.self,
             CenterReinstateCommand<GlobalKind>.self, CenterPeersCommand<GlobalKind>.self, GlobalCenterTrustCommand.self,

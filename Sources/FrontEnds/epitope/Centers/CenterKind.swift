@@ -10,7 +10,9 @@ import GlobalCenter
 import HostFrontEnd
 import LocalCenter
 import Logging
+import NotificationDelivery
 import SecureChannel
+import SettingsYAML
 
 /// The differences between the commands of the local and the global center.
 protocol CenterKind: Sendable {
@@ -23,6 +25,8 @@ protocol CenterKind: Sendable {
 
     /// Where the settings of a file say that the store lies; `nil`: they don't.
     static func storeSettings(ofFile path: String) throws -> StoreSettings?
+    /// What settings say of notices.
+    static func notifications(_ source: SettingsSource) throws -> NotificationSettings
 }
 
 enum LocalKind: CenterKind {
@@ -31,6 +35,10 @@ enum LocalKind: CenterKind {
     static let isForwarding = true
 
     static func storeSettings(ofFile path: String) throws -> StoreSettings? { try LocalCenterConfiguration.load(path: path).analysis.store }
+
+    static func notifications(_ source: SettingsSource) throws -> NotificationSettings {
+        try LoadedSettings<LocalCenterConfiguration>.required(from: source).settings.notifications
+    }
 }
 
 enum GlobalKind: CenterKind {
@@ -40,6 +48,10 @@ enum GlobalKind: CenterKind {
 
     static func storeSettings(ofFile path: String) throws -> StoreSettings? {
         try GlobalCenterConfiguration.load(path: path).analysis.store
+    }
+
+    static func notifications(_ source: SettingsSource) throws -> NotificationSettings {
+        try LoadedSettings<GlobalCenterConfiguration>.required(from: source).settings.notifications
     }
 }
 

@@ -7,6 +7,7 @@ import CenterStore
 import EpitopeModel
 import GlobalCenter
 import Logging
+import NotificationDelivery
 import SettingsYAML
 import SignatureProving
 
@@ -33,7 +34,8 @@ struct GlobalCenterServeCommand: FirstThreadCommand {
         let key = try keyOptions.source(for: stateOptions, logging: monitoring.logFormat)
         CenterProcess.shieldKey(
             of: stateOptions, key,
-            needed: CenterProcess.readFolders(configuration.proving) + settingsOptions.folders(besides: stateOptions.keyDirectory),
+            needed: CenterProcess.readFolders(configuration.proving) + configuration.notifications.folders
+                + settingsOptions.folders(besides: stateOptions.keyDirectory),
             logger: logger)
         return {
             try await serve(configuration, monitoring, keySocket: key.socket, logger: logger)

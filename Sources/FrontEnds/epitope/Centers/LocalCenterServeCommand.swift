@@ -9,6 +9,7 @@ import Foundation
 import HostFrontEnd
 import LocalCenter
 import Logging
+import NotificationDelivery
 import SecureChannel
 import SettingsYAML
 import SignatureProving
@@ -42,7 +43,7 @@ struct LocalCenterServeCommand: FirstThreadCommand {
             needed: CenterProcess.readFolders(configuration.proving)
                 + [suricataOptions.suricataRules ?? suricata.rulesFile, suricata.configurationFile, configuration.globalCenterState]
                 .compactMap(\.self)
-                + settingsOptions.folders(besides: stateOptions.keyDirectory),
+                + configuration.notifications.folders + settingsOptions.folders(besides: stateOptions.keyDirectory),
             logger: logger)
         return {
             try await serve(configuration, monitoring, keySocket: key.socket, logger: logger)

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CenterMetrics
+import CenterStore
+import EpitopeModel
+import Logging
+import Notifications
+import Scheduling
+
+/// Tells one destination what waits for it, in order. It waits for no other, and none waits for it.
+struct DestinationWorker: Sendable {
+    let name: String
+    let settings: DestinationSettings
+    let store: CenterStore
+    let sender: NoticeSender
+    let backoff: Backoff
+    /// Given when there may be something to tell.
+    let signal: WakeUpSignal
+    let logger: Logger
+
+    /// What the worker knows between its attempts.
+    private struct Progress {
+        var retry: RetryState
+        /// Whether the last attempt failed, which was said in the log.
+        var isFailing = false
+        /// Whether notices go one by one: together one of them was refused, and it isn't known which.
+        var isSingle = false
+    }
+
+    /// Works until the task is cancelled.
+    func run() async {
+        for outcome in ["told", "refused", "dropped", "failed"] { store.counters.notices.add(name, outcome, number: 0) }
+        let transport: any NoticeTransport
+        do throws(EpitopeError) { transport = try settings.transport(from: sender) } catch {
+            return logger.error("the destination '\(name)' of notices can't be used: \(error)")
+        }
+        var progress = Progress(retry: RetryState(backoff))
+        while !Task.isCancelled {
+            let seen = signal.count
+            do throws(EpitopeError) {
+                if try await tellSome(transport, &progress) { continue }
+            } catch {
+                if Task.isCancelled { break }
+                // Of the store, which others report.
+                logger.error("notices for '\(name)' could not be read or noted, and are again: \(error)")
+                try? await Task.sleep(for: progress.retry.failed())
+                continue
+            }
+            if let remaining = progress.retry.remaining {
+                try? await Task.sleep(for: remaining)
+            } else {
+                await signal.wait(after: seen)
+            }
+        }
+        await transport.close()
+    }
+
+    /// - Returns: whether there may be more to tell at once.
+    private func tellSome(_ transport: any NoticeTransport, _ progress: inout Progress) async throws(EpitopeError) -> Bool {
+        guard progress.retry.remaining == nil else { return false }
+        let due = try await store.noticesDue(for: name, limit: progress.isSingle ? 1 : transport.batch)
+        if !due.damaged.isEmpty {
+            let error = EpitopeError(
+                .noticeDamaged, "the records of \(due.damaged.count) notices can't be read", remedy: "they are dropped: see `events`")
+            try await store.noticesTold(to: name, [], refused: due.damaged, refusal: error)
+            count(told: 0, refused: due.damaged.count)
+        }
+        guard !due.notices.isEmpty else {
+            progress.isSingle = false
+            return !due.damaged.isEmpty
+        }
+        let outcome: DeliveryOutcome
+        do throws(EpitopeError) { outcome = try await transport.send(due.notices.map(\.notice)) } catch {
+            // What the end cut short is told again after the next start.
+            guard !Task.isCancelled else { return false }
+            progress.retry.failed(atLeast: .seconds(error.retryAfterSeconds ?? 0))
+            store.counters.notices.add(name, "failed")
+            if !progress.isFailing { logger.warning("the destination '\(name)' of notices could not be told: \(error)") }
+            progress.isFailing = true
+            try await store.noticesFailed(for: name, error)
+            return false
+        }
+        if outcome.refused > 0, due.notices.count > 1, outcome.refused == due.notices.count {
+            progress.isSingle = true
+            return true
+        }
+        let numbers = due.notices.map(\.number)
+        let told = Array(numbers.dropLast(outcome.refused))
+        try await store.noticesTold(to: name, told, refused: Array(numbers.suffix(outcome.refused)), refusal: outcome.refusal)
+        count(told: told.count, refused: outcome.refused)
+        if let refusal = outcome.refusal { logger.warning("the destination '\(name)' refused a notice, which is dropped: \(refusal)") }
+        if progress.isFailing { logger.notice("the destination '\(name)' of notices is told again") }
+        progress.isFailing = false
+        progress.retry.succeeded()
+        return true
+    }
+
+    private func count(told: Int, refused: Int) {
+        store.counters.notices.add(name, "told", number: Int64(told))
+        store.counters.notices.add(name, "refused", number: Int64(refused))
+        if refused > 0 { store.counters.lost.add(.noticesDropped, Int64(refused)) }
+    }
+}
