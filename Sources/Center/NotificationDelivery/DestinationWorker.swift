@@ -27,6 +27,16 @@ struct DestinationWorker: Sendable {
         var isSingle = false
     }
 
+    /// What is to be done after an attempt.
+    private enum Next {
+        /// There may be more to tell.
+        case goOn
+        /// Nothing is due.
+        case wait
+        /// The same again, after a while.
+        case tryAgain
+    }
+
     /// Works until the task is cancelled.
     func run() async {
         for outcome in ["told", "refused", "dropped", "failed"] { store.counters.notices.add(name, outcome, number: 0) }
@@ -37,27 +47,26 @@ struct DestinationWorker: Sendable {
         var progress = Progress(retry: RetryState(backoff))
         while !Task.isCancelled {
             let seen = signal.count
+            let next: Next
             do throws(EpitopeError) {
-                if try await tellSome(transport, &progress) { continue }
+                next = try await tellSome(transport, &progress)
             } catch {
                 if Task.isCancelled { break }
                 // Of the store, which others report.
                 logger.error("notices for '\(name)' could not be read or noted, and are again: \(error)")
-                try? await Task.sleep(for: progress.retry.failed())
-                continue
+                progress.retry.failed()
+                next = .tryAgain
             }
-            if let remaining = progress.retry.remaining {
-                try? await Task.sleep(for: remaining)
-            } else {
-                await signal.wait(after: seen)
+            switch next {
+            case .goOn: continue
+            case .wait: await signal.wait(after: seen)
+            case .tryAgain: if let remaining = progress.retry.remaining { try? await Task.sleep(for: remaining) }
             }
         }
         await transport.close()
     }
 
-    /// - Returns: whether there may be more to tell at once.
-    private func tellSome(_ transport: any NoticeTransport, _ progress: inout Progress) async throws(EpitopeError) -> Bool {
-        guard progress.retry.remaining == nil else { return false }
+    private func tellSome(_ transport: any NoticeTransport, _ progress: inout Progress) async throws(EpitopeError) -> Next {
         let due = try await store.noticesDue(for: name, limit: progress.isSingle ? 1 : transport.batch)
         if !due.damaged.isEmpty {
             let error = EpitopeError(
@@ -67,32 +76,45 @@ struct DestinationWorker: Sendable {
         }
         guard !due.notices.isEmpty else {
             progress.isSingle = false
-            return !due.damaged.isEmpty
+            return due.damaged.isEmpty ? .wait : .goOn
         }
         let outcome: DeliveryOutcome
         do throws(EpitopeError) { outcome = try await transport.send(due.notices.map(\.notice)) } catch {
             // What the end cut short is told again after the next start.
-            guard !Task.isCancelled else { return false }
+            guard !Task.isCancelled else { return .tryAgain }
             progress.retry.failed(atLeast: .seconds(error.retryAfterSeconds ?? 0))
             store.counters.notices.add(name, "failed")
             if !progress.isFailing { logger.warning("the destination '\(name)' of notices could not be told: \(error)") }
             progress.isFailing = true
             try await store.noticesFailed(for: name, error)
-            return false
+            return .tryAgain
         }
         if outcome.refused > 0, due.notices.count > 1, outcome.refused == due.notices.count {
             progress.isSingle = true
-            return true
+            return .goOn
         }
         let numbers = due.notices.map(\.number)
         let told = Array(numbers.dropLast(outcome.refused))
-        try await store.noticesTold(to: name, told, refused: Array(numbers.suffix(outcome.refused)), refusal: outcome.refusal)
+        try await note(told, refused: Array(numbers.suffix(outcome.refused)), outcome.refusal)
         count(told: told.count, refused: outcome.refused)
         if let refusal = outcome.refusal { logger.warning("the destination '\(name)' refused a notice, which is dropped: \(refusal)") }
         if progress.isFailing { logger.notice("the destination '\(name)' of notices is told again") }
         progress.isFailing = false
         progress.retry.succeeded()
-        return true
+        return .goOn
+    }
+
+    /// Notes what the receiver has, also when the center ends meanwhile: else it would be told that again.
+    private func note(_ told: [Int64], refused: [Int64], _ refusal: EpitopeError?) async throws(EpitopeError) {
+        let (store, name) = (store, name)
+        let noting = Task { () async -> Result<Void, EpitopeError> in
+            do throws(EpitopeError) {
+                return .success(try await store.noticesTold(to: name, told, refused: refused, refusal: refusal))
+            } catch {
+                return .failure(error)
+            }
+        }
+        try await noting.value.get()
     }
 
     private func count(told: Int, refused: Int) {

@@ -107,6 +107,8 @@ import Testing
         let command = try open("command")
         for number in 1...10 { try await command.transaction { try $0.record(.revoked, "host-\(number)", "because") } }
         try await eventually("ten lines") { told().count >= 10 }
+        // One that ends before it has noted what it told is followed by one that tells it again, by the same ids.
+        try await eventually("none waits") { try await command.noticeStatus()["log"]?.waiting == 0 }
         let first = try #require(stores.firstIndex { $0.counters.holdsWork.value == 1 })
         tasks[first].cancel()
         _ = await tasks[first].result

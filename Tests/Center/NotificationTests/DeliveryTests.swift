@@ -15,7 +15,6 @@ import Testing
 
 /// Events of a store on their way to receivers that are well, away, slow, or hang.
 @Suite(.serialized) struct DeliveryTests {
-    private static let receivers = Task { try await Receivers() }
     private let folder: TemporaryFolder
     private let store: CenterStore
 
@@ -78,7 +77,7 @@ import Testing
     }
 
     @Test func `what happens is told in its order, once, and what was before is not`() async throws {
-        let receivers = try await Self.receivers.value
+        let receivers = try await Receivers.shared.value
         try await record(.revoked, "before")
         let running = try await begin(
             "destinations:\n\(webhook("soc", receivers, "webhook/order"))\nrules:\n  all: {to: [soc]}\n  again: {events: [identity], to: [soc]}"
@@ -125,7 +124,7 @@ import Testing
     }
 
     @Test func `what was cut short is told again by the same id`() async throws {
-        let receivers = try await Self.receivers.value
+        let receivers = try await Receivers.shared.value
         let running = try await begin("destinations:\n\(webhook("soc", receivers, "hang/cut"))\nrules:\n  all: {to: [soc]}")
         try await record(.revoked, "host-1")
         // The receiver has it, and doesn't say so.
@@ -138,7 +137,7 @@ import Testing
     }
 
     @Test func `one that fails for a while gets each message until it takes it`() async throws {
-        let receivers = try await Self.receivers.value
+        let receivers = try await Receivers.shared.value
         let running = try await begin("destinations:\n\(webhook("soc", receivers, "flaky/x"))\nrules:\n  all: {to: [soc]}")
         try await record(.revoked, "host-1")
         try await record(.revoked, "host-2")
@@ -151,7 +150,7 @@ import Testing
     }
 
     @Test func `one that hangs keeps neither the store nor the others waiting`() async throws {
-        let receivers = try await Self.receivers.value
+        let receivers = try await Receivers.shared.value
         let silent = try LoopbackSocket()
         let running = try await begin(
             """
@@ -176,7 +175,7 @@ import Testing
     }
 
     @Test func `a message that is refused for good keeps no other back`() async throws {
-        let receivers = try await Self.receivers.value
+        let receivers = try await Receivers.shared.value
         let running = try await begin(
             """
             destinations:
@@ -193,7 +192,7 @@ import Testing
     }
 
     @Test func `settings that change while it works hold at once, and what no destination waits for is gone`() async throws {
-        let receivers = try await Self.receivers.value
+        let receivers = try await Receivers.shared.value
         let own = try TemporaryFolder()
         let running = try await begin(
             "destinations:\n  gone: {kind: syslog, transport: tcp, address: \"127.0.0.1:\(try LoopbackSocket.freePort())\"}\nrules:\n  all: {to: [gone]}"

@@ -69,6 +69,25 @@ import Testing
         #expect(!"\(problem)".contains("user:secret"))
     }
 
+    @Test func `the examples of the documentation can be used as they are`() throws {
+        let page = try String(contentsOfFile: "\(PackageFolder.path)/Documentation/Operating/Notifications.md", encoding: .utf8)
+        let blocks = page.matches(of: /(?s)```yaml\n(.*?)```/).map { String($0.1) }
+        #expect(blocks.count >= 5)
+        for block in blocks {
+            let isWhole = block.hasPrefix("notifications:\n")
+            let text = isWhole ? String(block.dropFirst("notifications:\n".count)) : "destinations:\n" + block
+            let read = try notificationSettings(text)
+            #expect(read.problems.isEmpty, "\(read.problems)")
+            #expect(!read.settings.destinations.groups.isEmpty && read.settings.rules.groups.isEmpty != isWhole)
+        }
+        // Each kind of event stands there with its group.
+        for group in EventKind.Group.allCases {
+            let row = page.split(separator: "\n").first { $0.hasPrefix("| `\(group.rawValue)` |") } ?? ""
+            let words = Set(row.split(separator: "|").last?.matches(of: /`([a-z-]+)`/).map { String($0.1) } ?? [])
+            #expect(words == Set(EventKind.allCases.filter { $0.group == group && $0 != .test }.map(\.rawValue)), "\(group)")
+        }
+    }
+
     @Test func `of an address only the machine is listed`() throws {
         let settings = try notificationSettings(
             "destinations:\n  chat: {kind: slack, url: \"https://hooks.slack.example:8443/services/T0/B0/XXXX?a=b\"}"

@@ -7,8 +7,6 @@ import Testing
 
 /// `epitope local-center notify` as a person runs it, and that no secret is shown.
 @Suite(.serialized) struct NotifyCommandTests {
-    private static let receivers = Task { try await Receivers() }
-
     private func epitope(_ arguments: String...) async throws -> Command {
         try await Command.run(Command.built("epitope"), arguments, seconds: 60)
     }
@@ -34,7 +32,7 @@ import Testing
     }
 
     @Test func `a test message says what came back`() async throws {
-        let (receivers, folder) = (try await Self.receivers.value, try TemporaryFolder())
+        let (receivers, folder) = (try await Receivers.shared.value, try TemporaryFolder())
         let path = try settings(receivers, in: folder)
         let sent = try await epitope("local-center", "notify", "test", "soc", "--config", path)
         #expect(sent.status == 0 && sent.output == "soc: 200: {}\n", "\(sent)")
@@ -50,7 +48,7 @@ import Testing
     }
 
     @Test func `check and list name destinations, and show no secret`() async throws {
-        let (receivers, folder) = (try await Self.receivers.value, try TemporaryFolder())
+        let (receivers, folder) = (try await Receivers.shared.value, try TemporaryFolder())
         let path = try settings(receivers, in: folder)
         let state = "\(folder.path)/state"
         let made = try await epitope("local-center", "init", "--state", state, "--name", "site", "--address", "127.0.0.1")
@@ -73,7 +71,7 @@ import Testing
     }
 
     @Test func `a center tells while it serves, and shows in metrics and status what failed`() async throws {
-        let (receivers, folder) = (try await Self.receivers.value, try TemporaryFolder())
+        let (receivers, folder) = (try await Receivers.shared.value, try TemporaryFolder())
         let (path, state) = (try settings(receivers, in: folder), "\(folder.path)/state")
         let made = try await epitope("local-center", "init", "--state", state, "--name", "site", "--address", "127.0.0.1")
         try #require(made.status == 0, "\(made.errors)")

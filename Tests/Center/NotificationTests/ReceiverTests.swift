@@ -11,9 +11,6 @@ import Testing
 
 /// What real receivers get, compared byte by byte with what each format is said to be (``FormatTests``), and what they make of it.
 @Suite(.serialized) struct ReceiverTests {
-    /// One run of all receivers.
-    private static let receivers = Task { try await Receivers() }
-
     private func settings(_ receivers: Receivers, _ change: (inout DestinationSettings) -> Void) -> DestinationSettings {
         var settings = DestinationSettings()
         change(&settings)
@@ -37,7 +34,7 @@ import Testing
 
     @Test(arguments: [("slack", "slack.json"), ("mattermost", "mattermost.json"), ("webhook", "webhook.json"), ("ocsf", "ocsf.json")])
     func `webhooks get what the format is`(_ kind: String, _ snapshot: String) async throws {
-        let receivers = try await Self.receivers.value
+        let receivers = try await Receivers.shared.value
         let destination = settings(receivers) {
             $0.kind = DestinationSettings.Kind(rawValue: kind) ?? .webhook
             $0.url = ConfidentialText(receivers.url("\(kind)/\(snapshot)"))
@@ -66,7 +63,7 @@ import Testing
     }
 
     @Test func `a signature by another key is refused by the receiver`() async throws {
-        let receivers = try await Self.receivers.value
+        let receivers = try await Receivers.shared.value
         let folder = try TemporaryFolder()
         try Receivers.secret("whsec_" + Data(repeating: 9, count: 32).base64EncodedString(), in: "\(folder.path)/other")
         let destination = settings(receivers) {
@@ -80,7 +77,7 @@ import Testing
     }
 
     @Test func `OpenTelemetry's own messages read what a collector gets`() async throws {
-        let receivers = try await Self.receivers.value
+        let receivers = try await Receivers.shared.value
         let destination = settings(receivers) {
             $0.kind = .otlp
             $0.url = ConfidentialText(receivers.url("otlp/v1/logs"))
@@ -103,7 +100,7 @@ import Testing
     }
 
     @Test func `logs that a collector rejects are counted, and not sent again`() async throws {
-        let receivers = try await Self.receivers.value
+        let receivers = try await Receivers.shared.value
         let destination = settings(receivers) {
             $0.kind = .otlp
             $0.url = ConfidentialText(receivers.url("partial/v1/logs"))
@@ -114,7 +111,7 @@ import Testing
     }
 
     @Test func `HTTPS is checked by the authority of the settings`() async throws {
-        let receivers = try await Self.receivers.value
+        let receivers = try await Receivers.shared.value
         var destination = settings(receivers) {
             $0.kind = .slack
             $0.url = ConfidentialText("https://localhost:\(receivers.port("https"))/slack/tls")
@@ -128,7 +125,7 @@ import Testing
     }
 
     @Test func `a redirect is not followed`() async throws {
-        let receivers = try await Self.receivers.value
+        let receivers = try await Receivers.shared.value
         let destination = settings(receivers) {
             $0.kind = .slack
             $0.url = ConfidentialText(receivers.url("redirect/a-secret-path"))
@@ -165,7 +162,7 @@ import Testing
     }
 
     @Test func `rsyslog writes what was sent, by UDP and by TCP, and reads its parts`() async throws {
-        let receivers = try await Self.receivers.value
+        let receivers = try await Receivers.shared.value
         let folder = try TemporaryFolder()
         let server = try await rsyslog(folder)
         func destination(_ transport: DestinationSettings.Transport, _ format: DestinationSettings.Format) -> DestinationSettings {
@@ -211,7 +208,7 @@ import Testing
     }
 
     @Test func `syslog over TLS is counted octets, to a server that is trusted`() async throws {
-        let receivers = try await Self.receivers.value
+        let receivers = try await Receivers.shared.value
         var destination = settings(receivers) {
             $0.kind = .syslog
             $0.address = "localhost:\(receivers.port("tls"))"
@@ -228,7 +225,7 @@ import Testing
     }
 
     @Test func `syslog that nobody hears is not taken for told`() async throws {
-        let receivers = try await Self.receivers.value
+        let receivers = try await Receivers.shared.value
         let destination = settings(receivers) {
             $0.kind = .syslog
             $0.address = "127.0.0.1:\((try? LoopbackSocket.freePort()) ?? 1)"
@@ -241,7 +238,7 @@ import Testing
     // MARK: Mail
 
     @Test func `a mail server gets the mail, by STARTTLS and a login`() async throws {
-        let receivers = try await Self.receivers.value
+        let receivers = try await Receivers.shared.value
         var destination = settings(receivers) {
             $0.kind = .email
             $0.address = "localhost:\(receivers.port("smtp"))"

@@ -6,6 +6,9 @@ import TestSupport
 
 /// Receivers of notices that run as other programs (Receivers/receivers.py), with what they got.
 final class Receivers: Sendable {
+    /// For all suites, each of which has paths of its own.
+    static let shared = Task { try await Receivers() }
+
     let folder: TemporaryFolder
     private let process: RunningProcess
     private let ports: [String: Int]

@@ -114,7 +114,7 @@ public struct NotificationRuleSettings: Hashable, Sendable, SettingsGroup {
         if to.isEmpty {
             faults.append(
                 SettingFault(
-                    "to",
+                    nil,
                     EpitopeError(.configurationInvalid, "the rule tells nobody", remedy: "name destinations in brackets: to: [soc]")))
         }
         return faults

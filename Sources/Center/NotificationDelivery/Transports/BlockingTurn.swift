@@ -20,19 +20,27 @@ final class BlockingTurn: Sendable {
             return !isBusy
         }
         guard isFree else { return nil }
-        return await withTaskGroup(of: Value?.self) { group in
-            group.addTask {
-                try? await self.queue.runUnlessCancelled {
-                    defer { self.isBusy.withLock { $0 = false } }
-                    return work()
-                }
+        let answer = Completion<Value?>()
+        Task {
+            let value = await self.queue.run { work() }
+            self.isBusy.withLock { $0 = false }
+            answer.complete(value)
+        }
+        @Sendable func giveUp(after time: Duration) -> Task<Void, Never> {
+            Task {
+                if (try? await Task.sleep(for: time)) != nil { answer.complete(nil) }
             }
-            group.addTask {
-                try? await Task.sleep(for: limit)
-                return nil
-            }
-            defer { group.cancelAll() }
-            return await group.next() ?? nil
+        }
+        let limiting = giveUp(after: limit)
+        defer { limiting.cancel() }
+        return await withTaskCancellationHandler {
+            await answer.value()
+        } onCancel: {
+            // What is under way mostly ends at once, and needn't be done again then.
+            _ = giveUp(after: Self.farewell)
         }
     }
+
+    /// How long an end of the center waits for it.
+    private static let farewell = Duration.seconds(2)
 }
