@@ -38,7 +38,8 @@ struct UnstoredSender: Sendable {
             let isLastLook = draining.isSet
             guard let packet = next(&sent) else {
                 if isLastLook { return }
-                await signals.unstored.wait(after: seen)
+                // What is beyond the quota now may be within it later.
+                await signals.unstored.wait(after: seen, atMost: .hours(1))
                 continue
             }
             do {

@@ -108,11 +108,17 @@ final class Systemd {
     func add(_ name: String, settings: String) throws {
         let text = try String(contentsOfFile: "\(PackageFolder.path)/Packaging/systemd/\(name)", encoding: .utf8)
             .replacing("/usr/bin/epitope", with: try Command.built("epitope"))
-        let root = "/proc/\(identifier)/root/etc/systemd/system"
-        try Data(text.utf8).write(to: URL(filePath: "\(root)/\(name)"))
-        try FileManager.default.createDirectory(atPath: "\(root)/\(name).d", withIntermediateDirectories: false)
-        try Data("[Service]\n\(settings)\n".utf8).write(to: URL(filePath: "\(root)/\(name).d/test.conf"))
+        try Data(text.utf8).write(to: URL(filePath: "\(system)/\(name)"))
+        try set(name, settings)
     }
+
+    /// Gives a unit settings of its section `Service`, before it is loaded.
+    func set(_ name: String, _ settings: String) throws {
+        try FileManager.default.createDirectory(atPath: "\(system)/\(name).d", withIntermediateDirectories: false)
+        try Data("[Service]\n\(settings)\n".utf8).write(to: URL(filePath: "\(system)/\(name).d/test.conf"))
+    }
+
+    private var system: String { "/proc/\(identifier)/root/etc/systemd/system" }
 
     func end() async throws { try await process.end(SIGKILL) }
 }
