@@ -118,6 +118,7 @@ public enum InstallScript {
         # Only now is anything made executable.
         cp "$work/order" "$work/programs/order"
         chmod 700 "$work/programs/epitope" "$work/programs/epitope-agent"
+        "$work/programs/epitope" --version >/dev/null || fail "the programs can't be run from $work: set TMPDIR to a folder that is not mounted noexec, or see which library is missing" agent-not-well
         printf '%s\n' "$token" | "$work/programs/epitope" host install --center "$center" --token-file - --from "$work/programs" "$@"
         """# + "\n"
 }

@@ -11,13 +11,15 @@ import SecureChannel
 extension AgentKeeper {
     /// How long an agent that is starting is waited for before the center is asked.
     private static let startTime = Duration.seconds(60)
+    /// So many ends in a row, and the center is told at once.
+    private static let failuresToTell = 3
     /// Bounds on what a center says.
     private static let wellTimes = 5...3600
 
     func askAgainAndAgain() async {
         // An agent that is starting is not replaced by another; one that never comes up may be mended by an update.
         let deadline = ContinuousClock.now + Self.startTime
-        while !Task.isCancelled, .now < deadline, agent.map({ AgentLock.holder(inFolder: settings.stateFolder) != $0.identifier }) ?? true {
+        while !Task.isCancelled, .now < deadline, failures < Self.failuresToTell, agent.map({ AgentLock.holder(inFolder: settings.stateFolder) != $0.identifier }) ?? true {
             try? await Task.sleep(for: Self.look)
         }
         while !Task.isCancelled {
@@ -32,7 +34,7 @@ extension AgentKeeper {
 
     private func ask() async throws(EpitopeError) {
         let version = try shelf.manifest(state.current, in: state).version
-        let said = state.report ?? AgentReport(version: version, number: state.current)
+        let said = condition(of: version)
         let answer = try await client.agentOrder(after: said)
         guard let text = answer.order else { return }
         let signed = try SignedManifest(text: text)
@@ -57,6 +59,23 @@ extension AgentKeeper {
             signed.manifest, within: .seconds(min(max(answer.wellSeconds ?? 120, Self.wellTimes.lowerBound), Self.wellTimes.upperBound)))
     }
 
+    /// What the center is told: how the order fares that was handed out last, and that the agent protects, or doesn't.
+    private func condition(of version: AgentVersion) -> AgentReport {
+        let report = state.report ?? AgentReport(version: version, number: state.current)
+        guard report.state == .well, report.about == state.current, !isProtecting else { return report }
+        let why = lastEnding.map { "it has ended \(failures) times in a row, with \($0)" } ?? "it does not protect"
+        return AgentReport(
+            version: version, number: state.current, state: .refused,
+            failure: EpitopeError(
+                .agentNotWell, "the agent is not well on this host: \(why)", remedy: "look at the host's log: its options may be wrong"))
+    }
+
+    /// Whether the agent that was started judges calls.
+    private var isProtecting: Bool {
+        guard let agent, AgentLock.holder(inFolder: settings.stateFolder) == agent.identifier else { return false }
+        return condition()?.processID == agent.identifier
+    }
+
     private func refuse(_ manifest: AgentManifest, _ error: EpitopeError) throws(EpitopeError) {
         // A number that nobody signed must not keep this host from those that its authority signs.
         if ![EpitopeError.Code.agentUnsigned, .agentForeign, .agentSignatureWrong].contains(error.code) {
@@ -68,6 +87,7 @@ extension AgentKeeper {
     /// Runs another version in the place of the one that runs, if it is well within its time.
     private func attempt(_ manifest: AgentManifest, within limit: Duration) async throws(EpitopeError) {
         state.accept(manifest)
+        let highest = state.highest
         (state.trying, state.highest) = (manifest.number, max(state.highest, manifest.number))
         try shelf.save(state)
         let before = condition()
@@ -84,6 +104,12 @@ extension AgentKeeper {
         }
         do throws(EpitopeError) {
             try await trial.awaitWell(tried, notBelow: before?.rank ?? 0, within: limit) { await self.stopSignal != nil }
+        } catch  where stopSignal != nil {
+            // That says nothing of the version: it is tried again.
+            tried.signal(stopSignal ?? SIGTERM)
+            if await !tried.end(within: Self.endTime) { log("the agent \(tried.identifier) has not ended by itself") }
+            (state.trying, state.highest) = (nil, highest)
+            return try shelf.save(state)
         } catch {
             tried.signal(SIGKILL)
             _ = await tried.end(within: Self.endTime)

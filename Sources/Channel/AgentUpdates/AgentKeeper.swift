@@ -54,12 +54,14 @@ public actor AgentKeeper {
     var state: AgentShelf.State
     var agent: AgentProcess?
     var isTrying = false
-    var stopSignal: Int32?
+    public internal(set) var stopSignal: Int32?
     var handOver: FileAccess.FileDescriptor?
     var restart = RetryState(AgentKeeper.restarts)
     var started = ContinuousClock.now
     /// How often the agent has ended by itself since the last update.
     var failures = 0
+    /// How it ended last.
+    var lastEnding: String?
 
     static let restarts = Backoff(initial: .milliseconds(200), maximum: .seconds(30))
     static let look = Duration.milliseconds(100)
@@ -102,11 +104,12 @@ public actor AgentKeeper {
         }
         let asking = Task { await self.askAgainAndAgain() }
         defer { asking.cancel() }
-        while stopSignal == nil, handOver == nil {
+        // A version that is being tried sees itself that the keeper is to end.
+        while isTrying || (stopSignal == nil && handOver == nil) {
             try await lookAfter()
             try? await Task.sleep(for: Self.look)
         }
-        if let handOver, let agent { return .handOver(program: handOver, agent: agent.identifier) }
+        if stopSignal == nil, let handOver, let agent { return .handOver(program: handOver, agent: agent.identifier) }
         agent?.signal(stopSignal ?? SIGTERM)
         if let agent, await !agent.end(within: Self.endTime) { log("the agent \(agent.identifier) has not ended by itself") }
         return .stopped
@@ -171,6 +174,7 @@ extension AgentKeeper {
             if ContinuousClock.now - started > Self.steady { (restart, failures) = (RetryState(Self.restarts), 0) }
             failures += 1
             restart.failed()
+            lastEnding = ending
             log("the agent has ended by itself (\(ending)), and is started again; what it put into the kernel stays in force")
             if failures >= Self.maxFailures, state.previous != nil {
                 failures = 0
@@ -199,6 +203,8 @@ extension AgentKeeper {
         state.trying = nil
         state.highest = max(state.highest, number)
         try tell(.returned, about: number, error)
+        // It takes hundreds of megabytes, which the one that mends it needs.
+        shelf.removeAll(but: [state.current, state.previous].compactMap(\.self))
         log("order \(number) is given back: \(error)")
     }
 

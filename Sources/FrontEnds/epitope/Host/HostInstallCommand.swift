@@ -59,6 +59,9 @@ struct HostInstallCommand: AsyncParsableCommand {
         }
         let state = try PrivateFolder(stateOptions.directory).path
         let order = try readOrder()
+        // Before the token is used up.
+        try requireNoKeeper(state)
+        try requireRoom(for: order.manifest, in: state)
         // A token that was used up by an attempt that failed later: who is enrolled goes on from there.
         let token = try EnrolmentToken(try tokenOptions.read())
         let before = try? StoredIdentity.loadIfEnrolled(from: "\(state)/local")
@@ -74,6 +77,51 @@ struct HostInstallCommand: AsyncParsableCommand {
         Console.print("version \(order.manifest.version) is installed in \(place), for \(identity.subject.name) at \(identity.centers)")
         guard !noStart else { return }
         try start(place, state)
+        try await awaitProtection(state, log: Self.isManaged ? "`journalctl -u \(Self.unit)`" : "\(state)/keeper.log")
+    }
+
+    /// Without a service manager nobody ends a keeper for another one.
+    ///
+    /// - Throws: `agent-running`.
+    private func requireNoKeeper(_ state: String) throws(EpitopeError) {
+        guard !noStart, !Self.isManaged, let keeper = AgentLock.holder(inFolder: state, named: AgentKeeper.Settings.lockFile) else {
+            return
+        }
+        throw EpitopeError(
+            .agentRunning, "a keeper runs already for \(state): process \(keeper)",
+            remedy:
+                "to install the host anew, or with other options, end it first (kill -USR1 \(keeper): protection stays in force), and give this command again"
+        )
+    }
+
+    /// - Throws: `agent-no-room`.
+    private func requireRoom(for manifest: AgentManifest, in state: String) throws(EpitopeError) {
+        let needed = Int64(manifest.files.reduce(0) { $0 + $1.size }) + Self.roomBesides
+        guard let room = FileSystemRoom(at: state)?.availableBytes, room < needed else { return }
+        throw EpitopeError(
+            .agentNoRoom, "\(state) has \(room >> 20) MB free, and version \(manifest.version) needs \(needed >> 20) MB",
+            remedy: "make room there, or name another folder (--state), and give the same command again: the token is not used up")
+    }
+
+    private static var isManaged: Bool { access("/run/systemd/system", F_OK) == 0 }
+    /// For the host's own files.
+    private static let roomBesides: Int64 = 16 << 20
+    /// Within which the agent is to protect.
+    private static let startTime = Duration.seconds(30)
+
+    /// - Throws: `agent-not-well`.
+    private func awaitProtection(_ state: String, log: String) async throws {
+        let file = StatusFile(directory: state)
+        let deadline = ContinuousClock.now + Self.startTime
+        while .now < deadline {
+            if let agent = AgentLock.holder(inFolder: state), file.read()?.processID == agent {
+                return Console.print("the agent protects: process \(agent)")
+            }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+        throw EpitopeError(
+            .agentNotWell, "the keeper was started, and its agent does not protect after \(Int(Self.startTime / .seconds(1))) seconds",
+            remedy: "see why in \(log); the agent's options are those behind --")
     }
 
     private func readOrder() throws(EpitopeError) -> SignedManifest {
@@ -92,14 +140,14 @@ struct HostInstallCommand: AsyncParsableCommand {
         let words =
             ["\(place)/epitope", "host", "keep", "--state", state, "--interval", "\(interval)"]
             + (agentOptions.isEmpty ? [] : ["--"] + agentOptions)
-        guard access("/run/systemd/system", F_OK) == 0 else {
+        guard Self.isManaged else {
             try startInBackground(words, state)
             return Console.print(
                 "the keeper runs in the background, and its log is \(state)/keeper.log; have this system start it: \(words.joined(separator: " "))"
             )
         }
         try AtomicFile.write(Array(KeeperUnit.text(words, state: state).utf8), to: "/etc/systemd/system/\(Self.unit)", mode: 0o644)
-        for command in ["systemctl daemon-reload", "systemctl enable --now \(Self.unit)"] {
+        for command in ["systemctl daemon-reload", "systemctl enable \(Self.unit)", "systemctl restart \(Self.unit)"] {
             guard system(command) == 0 else {
                 throw EpitopeError(
                     .agentNotWell, "the unit \(Self.unit) could not be started",

@@ -44,6 +44,9 @@ struct HostKeepCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        PendingSignals.install()
+        // Those that came while another version of the keeper gave place to this one.
+        PendingSignals.release()
         let state = try PrivateFolder(stateOptions.directory).path
         let file = StatusFile(directory: state)
         let keeper: AgentKeeper
@@ -61,12 +64,19 @@ struct HostKeepCommand: AsyncParsableCommand {
             }
         }
         defer { signals.cancel() }
+        if let pending = PendingSignals.first { await keeper.stop(by: pending == SIGUSR1 ? SIGUSR1 : SIGTERM) }
+        // A reload that was asked for meanwhile went to nobody.
+        if adopt != nil { await keeper.pass(SIGHUP) }
         let upkeep = Task { await client.maintain() }
         defer { upkeep.cancel() }
         ServiceManager.current?.notify(.ready)
         let end = try await keeper.run()
         await client.shutdown()
         guard case .handOver(let program, let agent) = end else { return }
+        PendingSignals.hold()
+        // One that has come already is on its way to the keeper.
+        try? await Task.sleep(for: .milliseconds(100))
+        if let signal = await keeper.stopSignal { kill(getpid(), signal) }
         try goOn(as: program, with: agent, state: state)
         withExtendedLifetime(lock) {}
     }
@@ -80,9 +90,7 @@ struct HostKeepCommand: AsyncParsableCommand {
         for name in (try? Folders.names("/proc/self/fd", maxCount: 65_536)) ?? [] {
             if let number = Int32(name), number > 2 { _ = fcntl(number, F_SETFD, FD_CLOEXEC) }
         }
-        var none = sigset_t()
-        sigemptyset(&none)
-        pthread_sigmask(SIG_SETMASK, &none, nil)
+        PendingSignals.hold()
         var pointers: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
         execv(program.path, &pointers)
         throw EpitopeError(
