@@ -257,8 +257,8 @@ let package = Package(
                 shell(
                     "CenterAnalysis",
                     [
-                        "EpitopeModel", "Signatures", "PacketCoding", "Scheduling", "SettingsFiles", "Captures", "TokenSequences",
-                        "SignatureMaking",
+                        "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "Scheduling", "SettingsFiles", "StreamReassembly",
+                        "Captures", "ProtocolBuffers", "WireMatching", "PatternScan", "TokenSequences", "SignatureMaking",
                         "SignatureProving",
                         "Correlation", "CenterMetrics", "CenterStore",
                     ]),
@@ -327,8 +327,8 @@ let package = Package(
                         "GoodwareIndex",
                         "PatternScan",
                         "ProtocolBuffers", "GoodwareReading", "GoodwareFiles", "SignatureMaking",
-                        "SignatureProving", "SuricataDelivery", "CenterStore", "CenterBackup", "CenterAnalysis", "CenterServer",
-                        "CenterMonitoring", "Notifications", "NotificationDelivery",
+                        "SignatureProving", "Correlation", "SuricataDelivery", "CenterStore", "CenterBackup", "CenterAnalysis",
+                        "CenterServer", "CenterMonitoring", "Notifications", "NotificationDelivery",
                         "LocalCenter", "GlobalCenter", "HostFrontEnd", argumentParser, logging, serviceLifecycle, unixSignals,
                     ], swiftSettings: strict),
             ]),

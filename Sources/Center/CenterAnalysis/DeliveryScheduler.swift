@@ -29,9 +29,14 @@ struct DeliveryScheduler {
         var waits = Waits()
         guard !policy.targets.isEmpty else { return waits }
         let standing = try transaction.latestUpdates(of: cluster).filter { $0.state == .proven }
+        let pinned = try Set(standing.map(\.update.signature.id).filter { try transaction.isPinned($0) })
         for (item, revised) in zip(completed.outcome.proven, completed.revised) {
             // Withdrawn since: that binds the signature, and no other of the cluster.
             guard try transaction.withdrawalReason(of: item.signature.id) == nil else { continue }
+            if let reason = try transaction.allowance(forbidding: item.signature, of: cluster.id) {
+                try transaction.record(.unproven, item.signature.id, reason)
+                continue
+            }
             if case .wait(let reason) = try publication(of: item.signature, in: cluster, completed) {
                 try transaction.record(.waiting, item.signature.id, reason)
                 waits.isForSupporters = true
@@ -39,7 +44,8 @@ struct DeliveryScheduler {
             }
             // Read again: they may have ended since.
             let refused = try schedule(
-                item, of: cluster, by: completed.supporters(of: item.signature.id), revising: standing.filter { revised.contains($0.id) })
+                item, of: cluster, by: completed.supporters(of: item.signature.id),
+                revising: standing.filter { revised.contains($0.id) && !pinned.contains($0.update.signature.id) })
             waits.claim = waits.claim ?? refused
         }
         try GradeKeeper(transaction: transaction, policy: policy).raise(by: completed, of: cluster)
@@ -114,10 +120,10 @@ struct DeliveryScheduler {
         try transaction.replace(older, by: id)
         // What peers alone say is not said on: it would come back, or reach the world, as this site's own word.
         let isOwn = !supporters.senders.isEmpty
-        if policy.tellsPeers, isOwn { try transaction.tellPeers(update, number: id) }
         for target in policy.targets.sorted(by: { $0.rawValue < $1.rawValue }) where target != .global || isOwn {
             try transaction.addDelivery(of: id, to: target, state: target == .feed ? .delivered : .pending)
         }
+        if policy.tellsPeers, isOwn { try transaction.tellPeers(update, number: id) }
         try transaction.supersede(by: id)
         return id
     }

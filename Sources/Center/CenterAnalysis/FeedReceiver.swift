@@ -112,6 +112,9 @@ public struct FeedReceiver: Sendable {
         let decision = FeedDecision(
             on: update, withdrawal: try transaction.withdrawalReason(of: id), atIDS: try transaction.updatesAtIDS(of: id).map(\.update),
             nowMilliseconds: transaction.nowMilliseconds)
+        if case .deliver = decision, let reason = try transaction.allowance(forbidding: update.signature, of: nil) {
+            return try store(update, .unproven(reason), name: name, in: transaction)
+        }
         guard case .deliver = decision else {
             if case .covered = decision, let own = try transaction.updatesAtIDS(of: id).first {
                 // The site's own rule of the same signature has the number that it has everywhere.
@@ -119,7 +122,10 @@ public struct FeedReceiver: Sendable {
             }
             return try store(update, decision, name: name, in: transaction)
         }
-        let older = revised.filter { $0.state == .proven && RevisionDecision.isAllowed(update.signature, proof, over: $0.update) }
+        let older = try revised.filter {
+            try $0.state == .proven && !transaction.isPinned($0.update.signature.id)
+                && RevisionDecision.isAllowed(update.signature, proof, over: $0.update)
+        }
         let rule = try transaction.rule(of: id, after: try transaction.latestUpdate(of: id), revising: older)
         if let refusal = try transaction.assignSID(entry.ruleNumber, ofGlobalCenter: id, toRule: rule) {
             return try store(update, .unproven(refusal), name: name, in: transaction)

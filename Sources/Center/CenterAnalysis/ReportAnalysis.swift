@@ -19,6 +19,8 @@ struct ReportAnalysis {
     private(set) var joined: Set<Int64> = []
     /// The numbers that new clusters of the group got.
     private var numbers: [Int: Int64] = [:]
+    /// What is allowed; `nil`: it was not asked for yet.
+    private var allowances: Allowances?
     /// Whether the site's counter had reached the threshold before the report that is analysed.
     private var wasReached = false
 
@@ -48,7 +50,7 @@ struct ReportAnalysis {
     }
 
     /// - Returns: `nil` when the report can't be analysed: it is marked, and those behind it go on.
-    private func accept(_ planned: PlannedReport) throws -> (ReportAssessment, PlannedReport.Destination)? {
+    private mutating func accept(_ planned: PlannedReport) throws -> (ReportAssessment, PlannedReport.Destination)? {
         let report = planned.report
         switch planned.assessment {
         case .failure(let error):
@@ -57,9 +59,29 @@ struct ReportAnalysis {
             return nil
         case .success(let assessment):
             guard let destination = planned.destination else { return nil }
+            if let reason = try allowance(of: report) {
+                try transaction.markUnusable(report, reason: reason)
+                try transaction.record(.unusable, report.id, reason)
+                return nil
+            }
             try transaction.record(.signed, report.id, "\(assessment.signatureID), \(assessment.signatureSource)")
             return (assessment, destination)
         }
+    }
+}
+
+// MARK: What is allowed
+
+extension ReportAnalysis {
+    /// Why nothing is to be made of a report that is well by itself; `nil`: it counts.
+    private mutating func allowance(of report: StoredReport) throws -> String? {
+        let known = try allowances ?? transaction.allowances()
+        allowances = known
+        guard !known.isEmpty, case .success(.packet(let packet, _)) = report.content,
+            let reason = known.reason(for: packet, of: report.reporter)
+        else { return nil }
+        try transaction.learnAllowedCode(of: packet, in: known)
+        return reason
     }
 }
 

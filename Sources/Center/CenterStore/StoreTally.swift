@@ -37,7 +37,7 @@ final class StoreTally {
             case .delivered: .delivered
             case .refused: .refused
             case .removed: .removed
-            case .pending, .waitingQuota, .superseded, .leaving: .retried
+            case .pending, .waitingQuota, .waitingApproval, .observed, .superseded, .leaving: .retried
             }
         if item.kind == .forward { counts.forwards[outcome, default: 0] += 1 } else { count(.global, outcome) }
     }

@@ -54,6 +54,11 @@ public struct LocalCenterConfiguration: Hashable, Sendable, SettingsGroup {
     /// The evidence from which on a rule may drop: `reported` is one host's word, `corroborated` several hosts' or what the site's
     /// captures show, `confirmed` five hosts'.
     public var dropFrom = EvidenceGrade.corroborated
+    /// What becomes of an update that is proven: `automatic`: it goes out; `approve`: it waits for a person; `observe`: it is only shown.
+    public var mode = DeliveryMode.automatic
+    /// Exceptions from the mode, at most 64: `network 192.0.2.0/24: approve` (where hosts reported the attack from), `port 443: observe` or
+    /// `port 53/udp: approve` (which the rule is for), `grade reported: approve` (what it rests on). Of several that apply the strictest counts.
+    public var modes: [String] = []
     /// This site's updates for its IDS in a sliding 24 hours, and as many for the global center; 0: none goes out.
     public var updatesADay = 3
     /// Packets forwarded in a sliding 24 hours; 0: none goes out.
@@ -85,6 +90,8 @@ public struct LocalCenterConfiguration: Hashable, Sendable, SettingsGroup {
         try visitor.setting("first", &first)
         try visitor.setting("counter", &counter)
         try visitor.setting("dropFrom", &dropFrom)
+        try visitor.setting("mode", &mode)
+        try visitor.setting("modes", &modes)
         try visitor.setting("updatesADay", &updatesADay, in: 0...1_000_000)
         try visitor.setting("forwardsADay", &forwardsADay, in: 0...1_000_000)
         try visitor.setting("globalUpdatesADay", &globalUpdatesADay, in: 0...1_000_000)
@@ -98,15 +105,15 @@ public struct LocalCenterConfiguration: Hashable, Sendable, SettingsGroup {
     }
 
     public static let liveKeys: Set<String> = AnalysisSettings.liveKeys.union([
-        "updatesTo", "forwarding", "forwardBelowThreshold", "dropFrom", "updatesADay", "forwardsADay", "globalUpdatesADay",
-        "centers", "notifications",
+        "updatesTo", "forwarding", "forwardBelowThreshold", "dropFrom", "mode", "modes", "updatesADay", "forwardsADay",
+        "globalUpdatesADay", "centers", "notifications",
     ])
 
     public var faults: [SettingFault] {
         analysis.faults + (globalCenterState == "" ? [AnalysisSettings.emptyPath("globalCenterState")] : [])
             + AnalysisSettings.faults("captures", captures)
             + SettingFault.of("centers") { () throws(EpitopeError) in try CenterList.validate(told: centers) }
-            + SettingFault.of("relays") { () throws(EpitopeError) in _ = try RelayNetworks.parse(relays) } + monitoring.faults
+            + modeFaults + SettingFault.of("relays") { () throws(EpitopeError) in _ = try RelayNetworks.parse(relays) } + monitoring.faults
     }
 
     /// Reads a settings file, and those of its folder.
@@ -118,6 +125,29 @@ public struct LocalCenterConfiguration: Hashable, Sendable, SettingsGroup {
 }
 
 extension LocalCenterConfiguration {
+    static let maxModes = 64
+
+    /// The modes as the store takes them. What can't be read was refused before.
+    public var modePolicy: ModePolicy { ModePolicy(mode: mode, exceptions: modes.compactMap { ModeException($0) }) }
+
+    private var modeFaults: [SettingFault] {
+        let unknown = modes.enumerated().filter { ModeException($1) == nil }.map { index, text in
+            SettingFault(
+                "modes.[\(index)]",
+                EpitopeError(
+                    .configurationInvalid, "the setting 'modes' has '\(text)', which is no exception from the mode",
+                    remedy: "write it as \"network 192.0.2.0/24: approve\", \"port 443: observe\" or \"grade reported: approve\""))
+        }
+        guard modes.count > Self.maxModes else { return unknown }
+        return unknown + [
+            SettingFault(
+                "modes",
+                EpitopeError(
+                    .configurationInvalid, "the setting 'modes' has \(modes.count) exceptions, \(Self.maxModes) are allowed",
+                    remedy: "name larger networks"))
+        ]
+    }
+
     /// The daily quotas as the store takes them.
     public var quotaLimits: QuotaLimits {
         QuotaLimits(updates: updatesADay, globalUpdates: globalUpdatesADay, forwards: forwardsADay)

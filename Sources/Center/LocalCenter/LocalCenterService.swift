@@ -122,7 +122,14 @@ public final class LocalCenterService: CenterRequestHandling, WakefulService, Se
         receiver.follow(megabytesPerReporter: configuration.analysis.megabytesPerReporter)
         notifications.follow(configuration.notifications)
         await storeLimits()
+        do {
+            try await storeModes()
+        } catch {
+            logger.error("the modes could not be stored: the previous ones stay in force until they can be: \(error)")
+            work.failed(.settings, error)
+        }
         await working.current?.follow(configuration)
+        signals.send()
     }
 
     /// Works until the task is cancelled or the service group shuts down.
@@ -140,6 +147,8 @@ public final class LocalCenterService: CenterRequestHandling, WakefulService, Se
         await cancelWhenGracefulShutdown {
             await WorkShift(store: self.store, health: self.work, logger: self.logger).run(
                 { held in
+                    // Nothing goes out by other modes than those of the settings.
+                    guard await self.storeModesAtLast() else { return }
                     var context = context
                     (context.store, context.configuration) = (held, settings.current)
                     let workers = LocalCenterWorkers(context, signals: signals)
@@ -160,6 +169,29 @@ public final class LocalCenterService: CenterRequestHandling, WakefulService, Se
                     }
                 })
         }
+    }
+
+    private func storeModes() async throws(EpitopeError) {
+        try await store.setModes(configuration.modePolicy)
+        try await store.setKnownCaptures(configuration.captures)
+    }
+
+    /// Between attempts to store the modes.
+    private static let modesInterval = Duration.seconds(5)
+
+    /// - Returns: whether they are stored; `false`: the center ends.
+    private func storeModesAtLast() async -> Bool {
+        while !Task.isCancelled {
+            do {
+                try await storeModes()
+                return true
+            } catch {
+                if Task.isCancelled { break }
+                logger.error("the modes could not be stored, and no work is done before they are: \(error)")
+                try? await Task.sleep(for: Self.modesInterval)
+            }
+        }
+        return false
     }
 
     private func storeLimits() async {

@@ -23,6 +23,8 @@ public enum EventKind: String, Hashable, Sendable, Codable, CaseIterable {
     case agentUpdated = "agent-updated"
     case agentReturned = "agent-returned"
     case agentRefused = "agent-refused"
+    case held, released, approved, rejected, learned, pinned, unpinned, allowed, disallowed
+    case lifetimeChanged = "lifetime-changed"
     case started, reconfigured, linked, unlinked
     case auditPruned = "audit-pruned"
     case noticesDropped = "notices-dropped"
@@ -46,7 +48,7 @@ public enum EventKind: String, Hashable, Sendable, Codable, CaseIterable {
         case .signed, .clustered, .weighed, .unusable, .forwarded: .packet
         case .waiting, .proven, .unproven, .quotaExceeded, .graded, .withheld, .received, .covered: .attack
         case .delivering, .delivered, .restored, .removed, .refused, .retried, .superseded, .expired, .published, .renumbered, .withdrawn,
-            .reinstated:
+            .reinstated, .held, .released, .approved, .rejected, .learned, .pinned, .unpinned, .lifetimeChanged, .allowed, .disallowed:
             .rule
         case .tokenMade, .enrolled, .renewed, .revoked, .identityShared, .trusted, .distrusted, .authorityMade, .authorityRetired: .identity
         case .pruned, .backedUp, .recovered, .started, .reconfigured, .linked, .unlinked, .auditPruned, .noticesDropped, .test: .center
@@ -102,6 +104,16 @@ public enum EventKind: String, Hashable, Sendable, Codable, CaseIterable {
         case .agentUpdated: "A host runs a new version"
         case .agentReturned: "A host went back to the version before"
         case .agentRefused: "A host did not run what was handed out"
+        case .held: "An update does not go out by itself"
+        case .released: "An update goes out after all"
+        case .approved: "A person let an update go out"
+        case .rejected: "A person rejected an update"
+        case .learned: "What follows from a withdrawal"
+        case .pinned: "A rule is kept in force"
+        case .unpinned: "A rule is no longer kept in force"
+        case .lifetimeChanged: "A rule has another life time"
+        case .allowed: "Something is allowed"
+        case .disallowed: "Something is no longer allowed"
         case .started: "A center was started"
         case .reconfigured: "Settings of a center changed"
         case .linked: "The center enrolled at another center"
@@ -117,14 +129,14 @@ public enum EventKind: String, Hashable, Sendable, Codable, CaseIterable {
         switch self {
         case .identityShared, .restored, .authorityRetired, .recovered: .high
         case .proven, .delivered, .published, .waiting, .refused, .quotaExceeded, .withheld, .revoked, .agentReturned, .agentRefused,
-            .agentStopped, .noticesDropped, .authorityMade:
+            .agentStopped, .noticesDropped, .authorityMade, .held, .allowed:
             .medium
         case .withdrawn, .reinstated, .trusted, .distrusted, .received, .graded, .unproven, .retried, .removed, .tokenMade, .unusable,
             .reconfigured, .linked,
-            .unlinked, .auditPruned:
+            .unlinked, .auditPruned, .released, .approved, .rejected, .pinned, .unpinned, .lifetimeChanged, .disallowed:
             .low
         case .signed, .clustered, .weighed, .delivering, .superseded, .expired, .forwarded, .covered, .renumbered, .pruned, .enrolled,
-            .renewed, .backedUp, .agentAdded, .agentRemoved, .agentOrdered, .agentSpread, .agentUpdated, .started, .test:
+            .renewed, .backedUp, .learned, .agentAdded, .agentRemoved, .agentOrdered, .agentSpread, .agentUpdated, .started, .test:
             .informational
         }
     }

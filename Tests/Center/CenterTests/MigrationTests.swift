@@ -160,7 +160,7 @@ struct MigrationTests {
         let literals = Set(sql.matches(of: /'([^']*)'/).map { String($0.1) }).subtracting([""])
         let words = [
             ProofState.pending.rawValue, ProofState.waiting.rawValue, DeliveryState.waitingQuota.rawValue,
-            CenterEvent.Step.auditPruned.rawValue,
+            CenterEvent.Step.auditPruned.rawValue, DeliveryState.waitingApproval.rawValue, DeliveryState.observed.rawValue,
         ]
         #expect(literals == Set(words + QuotaItem.Kind.allCases.map(\.rawValue)))
     }

@@ -17,6 +17,10 @@ public enum DeliveryState: String, Hashable, Sendable, Codable, CaseIterable, St
     case pending
     /// Beyond the day's quota; goes out when the sliding day has room again.
     case waitingQuota = "waiting-quota"
+    /// It waits for a person (``StoreTransaction/hold(on:)``).
+    case waitingApproval = "waiting-approval"
+    /// It does not go out: by the settings it is only shown.
+    case observed
     case delivered
     case refused
     case superseded
@@ -32,6 +36,7 @@ public enum DeliveryState: String, Hashable, Sendable, Codable, CaseIterable, St
 extension StoreTransaction {
     /// Schedules the delivery of an update to a target, in the place that an update which it replaces has in the queue.
     public func addDelivery(of update: Int64, to target: DeliveryTarget, state: DeliveryState = .pending) throws {
+        if state == .pending, let hold = try hold(on: update) { return try addHeldDelivery(of: update, to: target, hold) }
         if state == .pending, try takeOverDelivery(to: target, by: update) { return }
         try db.execute(
             sql: "INSERT INTO deliveries (update_id, target, state, changed_ms) VALUES (?, ?, ?, ?)",
@@ -44,11 +49,11 @@ extension StoreTransaction {
             arguments: [state.rawValue, reason, nowMilliseconds, id])
     }
 
-    /// Cancels the deliveries of some updates that are under way, and releases their quota.
+    /// Cancels the deliveries of some updates that are under way or held, and releases their quota.
     ///
     /// - Parameter updates: SQL that selects the updates' ids, with its arguments.
     func cancelDeliveries(of updates: String, arguments: StoreArguments, reason: String?) throws {
-        let isUnderWay = "update_id IN (\(updates)) AND state IN \(DeliveryState.underWay.sql)"
+        let isUnderWay = "update_id IN (\(updates)) AND state IN \(DeliveryState.unfinished.sql)"
         try db.execute(
             sql: """
                 DELETE FROM quota_uses WHERE item_kind = \(QuotaItem.Kind.delivery.sql)

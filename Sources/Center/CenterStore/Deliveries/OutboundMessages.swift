@@ -63,7 +63,7 @@ extension CenterStore {
             switch state {
             case .delivered: .forwarded
             case .refused: .refused
-            case .pending, .waitingQuota, .superseded, .leaving, .removed: .retried
+            case .pending, .waitingQuota, .waitingApproval, .observed, .superseded, .leaving, .removed: .retried
             }
         try await transaction { transaction in
             if state == .refused { try transaction.release(message.quotaItem) }

@@ -79,6 +79,24 @@ public struct CenterEvent: Hashable, Sendable, Codable {
         case agentReturned = "agent-returned"
         /// A host did not run what was handed out.
         case agentRefused = "agent-refused"
+        /// An update does not go out by itself: it waits for a person, or is only observed.
+        case held
+        /// It goes out after all, since the settings, or what it rests on, are others by now.
+        case released
+        /// A person let it go out.
+        case approved
+        /// A person did not.
+        case rejected
+        /// What a center learned from a withdrawal.
+        case learned
+        /// A person keeps a rule in force.
+        case pinned
+        case unpinned
+        /// A person changed when an update ends.
+        case lifetimeChanged = "lifetime-changed"
+        /// Nothing becomes a rule of something any more; it may again.
+        case allowed
+        case disallowed
         /// A center was started.
         case started
         /// Its settings were read again, and some of them changed.
@@ -103,8 +121,10 @@ public struct CenterEvent: Hashable, Sendable, Codable {
             case .proven, .delivered, .restored, .removed, .refused, .superseded, .expired, .published, .forwarded, .received, .covered,
                 .renumbered, .withdrawn, .reinstated, .graded, .pruned, .tokenMade, .enrolled, .renewed, .revoked, .identityShared,
                 .trusted, .distrusted, .authorityMade, .authorityRetired, .backedUp, .recovered, .agentAdded, .agentRemoved, .agentOrdered,
-                .agentSpread, .agentStopped, .agentUpdated, .agentReturned, .agentRefused, .started, .reconfigured, .linked,
-                .unlinked, .auditPruned:
+                .agentSpread, .agentStopped, .agentUpdated, .agentReturned, .agentRefused, .held, .released, .approved,
+                .rejected, .learned, .pinned, .unpinned, .lifetimeChanged, .allowed, .disallowed, .started, .reconfigured, .linked,
+                .unlinked,
+                .auditPruned:
                 true
             }
         }
@@ -114,13 +134,15 @@ public struct CenterEvent: Hashable, Sendable, Codable {
     static let decisions: [Step] = [
         .withdrawn, .reinstated, .tokenMade, .enrolled, .renewed, .revoked, .identityShared, .trusted, .distrusted, .authorityMade,
         .authorityRetired, .recovered, .agentAdded, .agentRemoved, .agentOrdered, .agentSpread, .agentStopped, .agentUpdated,
-        .agentReturned, .agentRefused, .started, .reconfigured, .linked, .unlinked, .auditPruned,
+        .agentReturned, .agentRefused, .approved, .rejected, .learned, .pinned, .unpinned, .lifetimeChanged, .allowed, .disallowed,
+        .started,
+        .reconfigured, .linked, .unlinked, .auditPruned,
     ]
 
     /// What the commands of people record, by the machine's clock.
     static let ofCommands: [Step] = [
         .withdrawn, .reinstated, .tokenMade, .revoked, .trusted, .distrusted, .backedUp, .recovered, .agentAdded, .agentRemoved,
-        .agentOrdered, .linked, .unlinked,
+        .agentOrdered, .linked, .unlinked, .approved, .rejected, .learned, .pinned, .unpinned, .lifetimeChanged, .allowed, .disallowed,
     ]
 
     /// Counts up; never used twice.

@@ -70,7 +70,7 @@ enum StoreTables {
         StoreTable("group_tokens"), StoreTable("group_token_uses"), StoreTable("agent_parts"),
         StoreTable("agent_versions"), StoreTable("agent_orders"), StoreTable("agent_hosts"),
         StoreTable("notices", number: "id"), StoreTable("notice_windows"), StoreTable("notice_destinations"), StoreTable("marks"),
-        StoreTable("events", number: "seq"), StoreTable("audit"),
+        StoreTable("events", number: "seq"), StoreTable("audit"), StoreTable("approvals"), StoreTable("pins"), StoreTable("allowances"),
     ]
 
     /// Those that only a center's work fills. A center that was made, and asked for its status, has the others.

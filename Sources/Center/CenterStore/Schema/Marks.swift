@@ -24,6 +24,10 @@ enum Mark: String, CaseIterable {
     case retiredAuthorities = "retired-authorities"
     /// What came in while the clock was in doubt (``DoubtedTimes``), as JSON.
     case doubtedTimes = "doubted-times"
+    /// The modes of the settings, as JSON, that the center runs with.
+    case modes
+    /// Where the site's captures are, as JSON, by the settings that the center runs with.
+    case captures
     /// Says nothing: it is written to see whether that is possible.
     case writeCheck = "write-check"
 }

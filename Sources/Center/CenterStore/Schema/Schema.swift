@@ -63,6 +63,7 @@ enum Schema {
         registerPeerFeed(in: &migrator)
         registerAudit(in: &migrator)
         registerNotices(in: &migrator)
+        registerControl(in: &migrator)
         return migrator
     }
 

@@ -115,6 +115,8 @@ extension StoreTransaction {
     ///
     /// - Parameter id: the update's number in the store.
     public func tellPeers(_ update: SignatureUpdate, number id: Int64) throws {
+        // They are told when it goes out here.
+        if let hold = try hold(on: id) { return try addHeldDelivery(of: id, to: .feed, hold) }
         let sequence = try addFeedEntry()
         var told = update
         // What it rests on is named by packets and addresses of this site.

@@ -49,7 +49,7 @@ extension StoreTransaction {
         for row in rows {
             guard let cluster: Int64 = row["cluster_id"] else { continue }
             let others = try reporters(of: cluster).subtracting([peer.reporter])
-            guard others.isEmpty else { continue }
+            guard others.isEmpty, try !isPinned(withdrawal.signatureID) else { continue }
             try end(row["id"], as: .expired, reason: reason)
             try record(.expired, withdrawal.signatureID, reason)
         }

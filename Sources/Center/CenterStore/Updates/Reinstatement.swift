@@ -15,23 +15,31 @@ extension CenterStore {
     /// - Parameter person: who does it, for the audit trail.
     /// - Throws: `signature-unknown` when the signature is not withdrawn.
     public func reinstate(signatureID: String, by person: String? = nil) async throws(EpitopeError) {
-        try await transaction { transaction in
-            guard try transaction.withdrawalReason(of: signatureID) != nil else {
-                throw Self.unknown("signature \(signatureID) is not withdrawn here")
-            }
-            try transaction.db.execute(
-                sql: """
-                    INSERT INTO overruled (mark) SELECT feed_mark FROM withdrawals
-                    WHERE signature_id = ? AND feed_mark IS NOT NULL ON CONFLICT DO NOTHING
-                    """,
-                arguments: [signatureID])
-            let lifted = try transaction.liftWithdrawals("signature_id = ?1 OR because_of = ?1", arguments: [signatureID])
-            try transaction.restore(lifted, of: nil, detail: person.map { "by \($0)" })
-        }
+        let store = actor == .center ? person.map { acting(as: .person(user: $0)) } ?? self : self
+        _ = try await store.perform(.reinstate(signatureID: signatureID))
     }
 }
 
 extension StoreTransaction {
+    func reinstate(_ signatureID: String) throws -> ActionOutcome {
+        guard try withdrawalReason(of: signatureID) != nil else {
+            throw CenterStore.unknown("signature \(signatureID) is not withdrawn here")
+        }
+        try db.execute(
+            sql: """
+                INSERT INTO overruled (mark) SELECT feed_mark FROM withdrawals
+                WHERE signature_id = ? AND feed_mark IS NOT NULL ON CONFLICT DO NOTHING
+                """,
+            arguments: [signatureID])
+        let lifted = try liftWithdrawals("signature_id = ?1 OR because_of = ?1", arguments: [signatureID])
+        // A person wants them: they wait for nobody.
+        for signature in lifted { try addApproval(of: signature) }
+        try restore(lifted, of: nil, detail: actor.personName.map { "by \($0)" })
+        var outcome = ActionOutcome()
+        outcome.released = lifted
+        return outcome
+    }
+
     /// Lifts the global center's withdrawal of a signature that it has published again. A person's withdrawal stays. The site's own
     /// updates are put back in force; the global center's come with its feed.
     public func liftGlobalWithdrawal(of signatureID: String) throws {
@@ -133,7 +141,11 @@ extension StoreTransaction {
             try db.execute(sql: "UPDATE updates SET replaced_by = ? WHERE id = ?", arguments: [id, item.id])
             try addDelivery(of: id, to: .ids)
             let delivery = try Int64.fetchOne(
-                db, sql: "SELECT id FROM deliveries WHERE update_id = ? AND target = \(DeliveryTarget.ids.sql)", arguments: [id])
+                db,
+                sql: """
+                    SELECT id FROM deliveries WHERE update_id = ? AND target = \(DeliveryTarget.ids.sql)
+                      AND state IN \(DeliveryState.underWay.sql)
+                    """, arguments: [id])
             if let delivery {
                 try use(QuotaKind(target: .ids, isGlobalUpdate: item.origin == .global), for: .delivery(delivery))
                 try db.execute(

@@ -16,6 +16,8 @@ public struct StoredUpdate: Sendable {
     public var update: SignatureUpdate
     /// Whether the IDS refused its rule.
     public var isRefused: Bool
+    /// When it ends, in milliseconds since 1970: a person may have decided on that.
+    public var expiresMilliseconds: Int64
 
     /// - Returns: `nil` when the update can't be read: it must not keep others from being made.
     init?(_ row: Row) throws {
@@ -25,6 +27,7 @@ public struct StoredUpdate: Sendable {
         rule = row["rule_id"]
         cluster = row["cluster_id"]
         isRefused = row["refused"]
+        expiresMilliseconds = row["expires_ms"]
         guard let state = UpdateState(rawValue: row["state"]) else {
             throw EpitopeError(
                 .storeUnusable, "update \(id) has a state that this version does not know: \(row["state"] as String)",
@@ -41,7 +44,7 @@ public struct StoredUpdate: Sendable {
             case .unproven: .unproven
             case .expired: .expired
             case .proven, .superseded, .covered:
-                update.expiresMilliseconds <= nowMilliseconds ? .expired : isRefused ? .refused : .standing
+                expiresMilliseconds <= nowMilliseconds ? .expired : isRefused ? .refused : .standing
             }
         return UpdateDecision.Latest(update: update, state: state)
     }
@@ -52,7 +55,7 @@ extension StoreTransaction {
     private static let isCurrent = "state NOT IN \([UpdateState.superseded, .covered].sql)"
 
     private static let columns = """
-        u.id, u.rule_id, u.cluster_id, u.state, u.body, EXISTS (SELECT 1 FROM deliveries d WHERE d.update_id = u.id
+        u.id, u.rule_id, u.cluster_id, u.state, u.body, u.expires_ms, EXISTS (SELECT 1 FROM deliveries d WHERE d.update_id = u.id
           AND d.target = \(DeliveryTarget.ids.sql) AND d.state = \(DeliveryState.refused.sql)) AS refused
         """
 

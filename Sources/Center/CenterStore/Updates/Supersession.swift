@@ -28,6 +28,8 @@ extension StoreTransaction {
     /// the update itself is on its way to the IDS, those that the IDS has stay in force.
     public func supersede(by update: Int64) throws {
         let replaced: StoreArguments = [update, update]
+        // What may never go out takes no place of what is on its way.
+        if try isHeld(update) { return try supersedeHeld(Self.replaced, arguments: replaced) }
         try cancelDeliveries(of: Self.replaced, arguments: replaced, reason: nil)
         let isAwaited = try Bool.fetchOne(
             db,

@@ -29,7 +29,8 @@ extension StoreTransaction {
                 """,
             arguments: [
                 update.signature.id, update.revision, origin, sequence, cluster, rule, try RowCoding.json(update),
-                state.rawValue, reason, update.createdMilliseconds, update.expiresMilliseconds,
+                state.rawValue, reason, update.createdMilliseconds,
+                try isPinned(update.signature.id) ? Self.never : update.expiresMilliseconds,
             ], returning: "id")
     }
 
@@ -43,6 +44,7 @@ extension StoreTransaction {
     /// Adds to the proof of an update in force what was found out later. The update itself stays as it is.
     public func replaceProof(of id: Int64, with update: SignatureUpdate) throws {
         try db.execute(sql: "UPDATE updates SET body = ? WHERE id = ?", arguments: [try RowCoding.json(update), id])
+        try reconsider(id)
     }
 
     /// Takes an update out of force whose proof failed later than it was made; its rule leaves the IDS with the next rule set.

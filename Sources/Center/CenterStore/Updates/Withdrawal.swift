@@ -28,12 +28,8 @@ extension CenterStore {
     /// - Parameter person: who does it, for the audit trail.
     /// - Throws: `signature-unknown` when no update of that signature was ever made or received here.
     public func withdraw(signatureID: String, reason: String, by person: String? = nil) async throws(EpitopeError) {
-        try await transaction { transaction in
-            guard try transaction.isKnown(signatureID) else {
-                throw Self.unknown("no update of signature \(signatureID) was made or received here")
-            }
-            try transaction.withdraw(signatureID, reason: reason, by: .person, name: person)
-        }
+        let store = actor == .center ? person.map { acting(as: .person(user: $0)) } ?? self : self
+        _ = try await store.perform(.withdraw(.signature(signatureID), reason: reason))
     }
 
     static func unknown(_ problem: String) -> EpitopeError {
@@ -59,7 +55,7 @@ extension StoreTransaction {
         try withdraw(withdrawal.signatureID, reason: withdrawal.reason, by: .globalCenter(mark: position.mark))
     }
 
-    fileprivate func isKnown(_ signatureID: String) throws -> Bool {
+    func isKnown(_ signatureID: String) throws -> Bool {
         try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM updates WHERE signature_id = ?)", arguments: [signatureID]) ?? false
     }
 

@@ -80,7 +80,7 @@ public enum ECSDocument {
         case .delivered, .published, .tokenMade, .enrolled, .agentAdded, .authorityMade: "creation"
         case .removed, .withdrawn, .revoked, .expired, .pruned, .agentRemoved, .auditPruned: "deletion"
         case .restored, .superseded, .renumbered, .reinstated, .graded, .renewed, .trusted, .distrusted, .authorityRetired, .recovered,
-            .agentUpdated, .agentReturned, .reconfigured, .linked, .unlinked:
+            .agentUpdated, .agentReturned, .reconfigured, .linked, .unlinked, .pinned, .unpinned, .lifetimeChanged, .allowed, .disallowed:
             "change"
         case .refused, .retried, .unusable, .agentRefused, .noticesDropped: "error"
         default: "info"

@@ -7,41 +7,77 @@ import Glibc
 import HostFrontEnd
 import Scheduling
 
-/// `withdraw`: withdraws an update.
+/// `withdraw`: withdraws updates.
 struct CenterWithdrawCommand<Kind: CenterKind>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
             commandName: "withdraw",
-            abstract: "Withdraw an update: its rule is removed from the IDS, and no update of the signature is made again.")
+            abstract: "Withdraw updates: their rules are removed from the IDS, and no update of the signatures is made again.",
+            usage:
+                "epitope \(Kind.name) withdraw [--state <folder>] (<signature> | --cluster <number> | --reporter <name> [--shared]) --reason <text>",
+            discussion: """
+                One signature's, all of a cluster, or all that rest on the word of one reporter alone. What a person withdrew doesn't come back by \
+                itself: no update of the signature is made or taken, and near variants of it wait for a person (at a local center: `updates`). What the \
+                center learns from it is printed.
+                """)
     }
 
     @OptionGroup var stateOptions: CenterStateOptions<Kind>
 
     @Argument(help: "The signature's id, as in `status`.")
-    var signature: String
+    var signature: String?
 
-    @Option(parsing: .unconditional, help: "The reason, for the audit trail.")
-    var reason: String
+    @Option(parsing: .unconditional, help: ArgumentHelp("All updates of that cluster, as `events` names it.", valueName: "number"))
+    var cluster: Int64?
+
+    @Option(
+        help: ArgumentHelp(
+            "All updates that rest on the word of that \(Kind.servesCenters ? "site (host:NAME: of that host)" : "host (site:NAME: of that site)") alone.",
+            valueName: "name"))
+    var reporter: String?
+
+    @Flag(help: "With --reporter, also updates that others speak for, too.")
+    var shared = false
+
+    @OptionGroup var reason: ReasonOptions
 
     func validate() throws {
-        guard reason.contains(where: { !$0.isWhitespace }) else {
-            throw ValidationError("give a --reason: whoever looks later has no other")
+        guard [signature != nil, cluster != nil, reporter != nil].count(where: { $0 }) == 1 else {
+            throw ValidationError("give one of a signature's id, --cluster NUMBER and --reporter NAME")
         }
+        guard !shared || reporter != nil else { throw ValidationError("--shared is for --reporter") }
+        if let identity, !Identity.isValidName(identity.name) {
+            throw ValidationError("--reporter takes a name, or host:NAME or site:NAME")
+        }
+    }
+
+    private var identity: Identity? {
+        guard let reporter else { return nil }
+        if reporter.hasPrefix("host:") { return Identity(role: .host, name: String(reporter.dropFirst(5))) }
+        if reporter.hasPrefix("site:") { return Identity(role: .localCenter, name: String(reporter.dropFirst(5))) }
+        return Identity(role: Kind.servesCenters ? .localCenter : .host, name: reporter)
+    }
+
+    private var scope: WithdrawalScope {
+        if let identity { return .reporter(identity, isWithShared: shared) }
+        return cluster.map { .cluster($0) } ?? .signature(signature ?? "")
     }
 
     func run() async throws {
         let store = try stateOptions.openStore()
-        try await store.withdraw(signatureID: signature, reason: reason, by: Person.name)
+        let outcome = try await store.perform(.withdraw(scope, reason: reason.reason))
         let isServing = await stateOptions.wakeService(of: store)
-        Console.print("withdrawn: \(signature)")
+        outcome.show()
         guard !Kind.servesCenters else {
             return Console.print(isServing ? "sites are told now" : "sites are told when this center runs: it does not now")
         }
-        Console.print(try await outcome(in: store, isServing: isServing))
+        guard let first = outcome.withdrawn.first else { return }
+        let others = outcome.withdrawn.count > 1 ? " (the same of the others: see `status`)" : ""
+        Console.print(try await self.outcome(of: first, in: store, isServing: isServing) + others)
     }
 
     /// What became of the rules in the IDS, as soon as that is known, and within a few seconds.
-    private func outcome(in store: CenterStore, isServing: Bool) async throws -> String {
+    private func outcome(of signature: String, in store: CenterStore, isServing: Bool) async throws -> String {
         let before = try await store.leavingRules(of: signature)
         var leaving = before
         let end = ContinuousClock.now + .seconds(5)
@@ -70,7 +106,7 @@ struct CenterReinstateCommand<Kind: CenterKind>: AsyncParsableCommand {
 
     func run() async throws {
         let store = try stateOptions.openStore()
-        try await store.reinstate(signatureID: signature, by: Person.name)
+        _ = try await store.perform(.reinstate(signatureID: signature))
         let isServing = await stateOptions.wakeService(of: store)
         Console.print("reinstated: \(signature)" + (isServing ? "" : "; it takes effect when this center runs: it does not now"))
         guard isServing, !Kind.servesCenters else { return }

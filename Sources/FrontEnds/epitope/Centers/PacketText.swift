@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CenterStore
 import EpitopeModel
 import Foundation
 import HostFrontEnd
@@ -19,7 +20,11 @@ struct PacketText {
         var rows: [[String]] = []
         var listings: [(name: String, bytes: [UInt8])] = []
         Self.collect(value, [], &rows, &listings)
-        text = ([Console.table(rows)] + listings.map { "\($0.name), \($0.bytes.count) bytes:\n" + Self.listing($0.bytes) })
+        text =
+            ([Console.table(rows)]
+            + listings.map {
+                "\($0.name), \($0.bytes.count) bytes, SHA-256 \(Allowed.code(of: $0.bytes).value):\n" + Self.listing($0.bytes)
+            })
             .joined(separator: "\n\n")
     }
 
