@@ -36,6 +36,8 @@ public struct DetectionNarrator: Sendable {
     /// A packet in the spool, and what is known of its way to each center.
     private struct Spooled {
         var detection: HostEvent
+        /// What the link's budget left of it.
+        var reduction: String?
         var packet: String
         var sinceMilliseconds: Int64
         var fates: [String: CenterReach.Fate]
@@ -44,6 +46,7 @@ public struct DetectionNarrator: Sendable {
     private let place: Place
     private var detection: HostEvent?
     private var made: [String: HostEvent] = [:]
+    private var reductions: [String: String] = [:]
     private var reaches: [String: CenterReach]
     /// In the order in which they were spooled.
     private var spooled: [Spooled] = []
@@ -65,6 +68,10 @@ public struct DetectionNarrator: Sendable {
             if made.count >= Self.maxFollowed { made.removeAll() }
             if let packet = event.packet { made[packet] = event }
             return []
+        case .reduced:
+            if reductions.count >= Self.maxFollowed { reductions.removeAll() }
+            if let packet = event.packet { reductions[packet] = event.message }
+            return []
         case .spooled, .duplicate, .overQuota, .givenUp, .spoolFull, .failed:
             // A packet that was made by another run, and had waited, is not told again.
             let about = event.packet.map { made.removeValue(forKey: $0) } ?? (event.event == .givenUp ? nil : detection)
@@ -73,13 +80,13 @@ public struct DetectionNarrator: Sendable {
             let late = spooled.count >= Self.maxFollowed ? [tell(spooled.removeFirst())] : []
             spooled.append(
                 Spooled(
-                    detection: about, packet: event.packet ?? "", sinceMilliseconds: event.time.milliseconds,
+                    detection: about, reduction: event.packet.flatMap { reductions.removeValue(forKey: $0) }, packet: event.packet ?? "", sinceMilliseconds: event.time.milliseconds,
                     fates: reaches.compactMapValues(\.obstacle)))
             return late + tellDecided()
         case .sent, .refused, .unreachable, .stopped, .enrolled, .renewed, .identityChanged, .centersChanged, .authorityChanged:
             follow(event)
             return tellDecided()
-        case .packageFound, .reduced, .leftToCenter, .uninspectable, .otherProcess, .suppressed, .lost, .toldCounts, .renewalFailed,
+        case .packageFound, .leftToCenter, .uninspectable, .otherProcess, .suppressed, .lost, .toldCounts, .renewalFailed,
             .impaired:
             return []
         }
@@ -132,8 +139,15 @@ public struct DetectionNarrator: Sendable {
 
     /// What became of a packet that was put into the spool.
     private func way(of spooled: Spooled) -> String {
-        let code = spooled.detection.codeBytes.map { "its code (\($0) bytes)" } ?? "its code"
-        let packet = "Packet \(spooled.packet.printable) with \(code)"
+        let content: String =
+            if let bytes = spooled.detection.signatureBytes {
+                " with its signature (\(bytes) bytes), and none of its code,"
+            } else if let reduction = spooled.reduction {
+                ", of which beyond the link's budget \(reduction.printable),"
+            } else {
+                " with its code" + (spooled.detection.codeBytes.map { " (\($0) bytes)" } ?? "")
+            }
+        let packet = "Packet \(spooled.packet.printable)\(content)"
         if place.destinations.allSatisfy({ spooled.fates[$0] == .notEnrolled }) {
             return "\(packet) waits in \(place.directory): this host is not enrolled (epitope enroll)."
         }

@@ -94,6 +94,8 @@ public struct HostEvent: Hashable, Sendable, Codable {
     public var markedFor: [String]?
     /// How many bytes of code were extracted.
     public var codeBytes: Int?
+    /// How many bytes the signature has that goes in the code's place (of `packet-made`); `nil`: the code goes.
+    public var signatureBytes: Int?
     /// What became of the code in its process, where it was to be overwritten: ``EpitopeModel/CodeCut/name``.
     public var cut: String?
     /// The packet's id.

@@ -234,7 +234,8 @@ extension HostPipeline {
             event.message = reason
             log.append(event)
         }
-        let event = HostEvent(packet: packet.id, of: detection, process: enriched.process, time: EventLog.now())
+        var event = HostEvent(packet: packet.id, of: detection, process: enriched.process, time: EventLog.now())
+        if case .signature(let bytes) = packet.content { event.signatureBytes = bytes.count }
         return MadePacket(packet: packet, process: enriched.process, event: event, latePackage: enriched.latePackage)
     }
 

@@ -48,6 +48,23 @@ import Testing
                 ])
     }
 
+    @Test func `a paragraph says what of the code leaves the host`() {
+        func told(_ change: (inout HostEvent) -> Void, reduced: String? = nil) -> String {
+            var events = Self.events(.spooled)
+            change(&events[1])
+            if let reduced {
+                var event = HostEvent(.reduced, time: events[1].time, packet: Self.packet)
+                event.message = reduced
+                events.insert(event, at: 2)
+            }
+            return Self.told(events + [Self.news(.sent, packet: Self.packet)]).joined()
+        }
+        #expect(told { $0.signatureBytes = 32 }.contains(" with its signature (32 bytes), and none of its code, was sent to "))
+        let reduced = told({ _ in }, reduced: "its signature goes, and none of its code")
+        #expect(reduced.contains(", of which beyond the link's budget its signature goes, and none of its code, was sent to "), "\(reduced)")
+        #expect(!reduced.contains("with its code"))
+    }
+
     @Test func `a paragraph and a line of the log say what became of the code in its process`() {
         var detection = TestHost.call(0)
         let time = EventTime(milliseconds: 1_764_427_132_123)
