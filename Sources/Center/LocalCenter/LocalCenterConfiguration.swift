@@ -54,7 +54,7 @@ public struct LocalCenterConfiguration: Hashable, Sendable, SettingsGroup {
     /// The evidence from which on a rule may drop: `reported` is one host's word, `corroborated` several hosts' or what the site's
     /// captures show, `confirmed` five hosts'.
     public var dropFrom = EvidenceGrade.corroborated
-    /// What becomes of an update that is proven: `automatic`: it goes out; `approve`: it waits for a person; `observe`: it is only shown.
+    /// What becomes of an update that is proven. It goes out (`automatic`), waits for a person (`approve`), or is only shown (`observe`).
     public var mode = DeliveryMode.automatic
     /// Exceptions from the mode, at most 64: `network 192.0.2.0/24: approve` (where hosts reported the attack from), `port 443: observe` or
     /// `port 53/udp: approve` (which the rule is for), `grade reported: approve` (what it rests on). Of several that apply the strictest counts.

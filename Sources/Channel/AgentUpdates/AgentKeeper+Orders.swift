@@ -19,7 +19,7 @@ extension AgentKeeper {
     func askAgainAndAgain() async {
         // An agent that is starting is not replaced by another; one that never comes up may be mended by an update.
         let deadline = ContinuousClock.now + Self.startTime
-        while !Task.isCancelled, .now < deadline, failures < Self.failuresToTell, agent.map({ AgentLock.holder(inFolder: settings.stateFolder) != $0.identifier }) ?? true {
+        while !Task.isCancelled, .now < deadline, failures < Self.failuresToTell, !isLocking {
             try? await Task.sleep(for: Self.look)
         }
         while !Task.isCancelled {
@@ -71,10 +71,10 @@ extension AgentKeeper {
     }
 
     /// Whether the agent that was started judges calls.
-    private var isProtecting: Bool {
-        guard let agent, AgentLock.holder(inFolder: settings.stateFolder) == agent.identifier else { return false }
-        return condition()?.processID == agent.identifier
-    }
+    private var isProtecting: Bool { isLocking && condition()?.processID == agent?.identifier }
+
+    /// Whether the agent that was started has the state folder's lock.
+    private var isLocking: Bool { agent.map { AgentLock.holder(inFolder: settings.stateFolder) == $0.identifier } ?? false }
 
     private func refuse(_ manifest: AgentManifest, _ error: EpitopeError) throws(EpitopeError) {
         // A number that nobody signed must not keep this host from those that its authority signs.

@@ -80,7 +80,8 @@ public struct DetectionNarrator: Sendable {
             let late = spooled.count >= Self.maxFollowed ? [tell(spooled.removeFirst())] : []
             spooled.append(
                 Spooled(
-                    detection: about, reduction: event.packet.flatMap { reductions.removeValue(forKey: $0) }, packet: event.packet ?? "", sinceMilliseconds: event.time.milliseconds,
+                    detection: about, reduction: event.packet.flatMap { reductions.removeValue(forKey: $0) }, packet: event.packet ?? "",
+                    sinceMilliseconds: event.time.milliseconds,
                     fates: reaches.compactMapValues(\.obstacle)))
             return late + tellDecided()
         case .sent, .refused, .unreachable, .stopped, .enrolled, .renewed, .identityChanged, .centersChanged, .authorityChanged:

@@ -82,6 +82,23 @@ import Testing
         "revocations": [.usage("", naming: "--revocations takes a path")],
         "metrics": [.code("", "x", "127.0.0.1", "127.0.0.1:65536", code: "configuration-invalid")],
         "log-format": [.usage("", "xml", naming: "--log-format")],
+        "code": [.usage("", "zz", naming: "--code takes a SHA-256")],
+        "executable": [.usage("", "x", naming: "--executable takes the whole path of a program")],
+        "days": [.usage("0", "3651", naming: "--days takes 1 to 3650"), .usage("", "all", naming: "--days")],
+        "policy": [.usage("", naming: "--policy takes a path"), .code("/nonexistent/settings", "/", code: "configuration-missing")],
+        "capture": [.usage("", naming: "--capture takes a path")],
+        "rule": [.code("", "nobody", code: "captures-unknown")],
+        "cluster": [.usage("", "x", naming: "--cluster"), .code("99", code: "nothing-to-withdraw")],
+        "reporter": [.usage("", "a b", naming: "--reporter takes a name"), .code("nobody", code: "nothing-to-withdraw")],
+        "approve signature": [.code("", "nobody", code: "update-not-waiting")],
+        "reject signature": [.code("", "nobody", code: "update-not-waiting")],
+        "pin signature": [.code("", "nobody", code: "update-not-in-force")],
+        "lifetime signature": [.code("", "nobody", code: "update-not-in-force")],
+        "unpin signature": [.code("", "nobody", code: "not-pinned")],
+        "allow signature": [.usage("", "nobody", naming: "--signature takes the id of one")],
+        "allowed signature": [.usage("", "nobody", naming: "--signature takes the id of one")],
+        "allow host": [.usage("", "a b", naming: "--host takes a host's name")],
+        "allowed host": [.usage("", "a b", naming: "--host takes a host's name")],
     ]
 
     /// What a command needs beside the option in question.
@@ -95,7 +112,11 @@ import Testing
         case "peer-without": ["site": "x"]
         case "show": ["id": "x"]
         case "withdraw": ["signature": "x", "reason": "x"]
-        case "reinstate": ["signature": "x"]
+        case "reinstate", "approve", "unpin": ["signature": "x"]
+        case "reject", "pin": ["signature": "x", "reason": "x"]
+        case "lifetime": ["signature": "x", "days": "3"]
+        case "allow": ["host": "web-1", "reason": "x"]
+        case "simulate": ["rule": "x"]
         case "backup": ["output": "/nonexistent/backup"]
         case "restore": ["from": "/nonexistent/backup"]
         case "move-store": ["config": "/nonexistent/settings"]
@@ -104,7 +125,10 @@ import Testing
     }
 
     /// Those of which a command takes only one.
-    private static let alternatives = ["host": "site", "site": "host", "hosts": "host", "token": "token-file", "token-file": "token"]
+    private static let alternatives = [
+        "host": "site", "site": "host", "hosts": "host", "token": "token-file", "token-file": "token",
+        "code": "host", "executable": "host", "signature": "host", "cluster": "signature", "reporter": "signature", "policy": "rule",
+    ]
 
     private struct Described: Decodable {
         struct Argument: Decodable {
@@ -152,7 +176,9 @@ import Testing
         for (command, options) in try await options(of: kind) {
             let positional = Set(options.filter(\.isPositional).map(\.name))
             for (option, _) in options {
-                let expected = try #require(Self.nonsense[option], "no value without sense is known for --\(option) of \(command)")
+                let expected = try #require(
+                    Self.nonsense["\(command) \(option)"] ?? Self.nonsense[option],
+                    "no value without sense is known for --\(option) of \(command)")
                 for nonsense in expected {
                     // A new center's folder need not be there.
                     if ["init", "restore"].contains(command), nonsense.text == "[authority-missing]" { continue }

@@ -61,7 +61,8 @@ import Testing
         }
         #expect(told { $0.signatureBytes = 32 }.contains(" with its signature (32 bytes), and none of its code, was sent to "))
         let reduced = told({ _ in }, reduced: "its signature goes, and none of its code")
-        #expect(reduced.contains(", of which beyond the link's budget its signature goes, and none of its code, was sent to "), "\(reduced)")
+        #expect(
+            reduced.contains(", of which beyond the link's budget its signature goes, and none of its code, was sent to "), "\(reduced)")
         #expect(!reduced.contains("with its code"))
     }
 
