@@ -6,6 +6,7 @@ import Synchronization
 /// The signal that ends the agent and leaves protection in force, for the next agent to adopt: systemd sends it for
 /// `systemctl restart` (RestartKillSignal=). SIGTERM and SIGINT end protection.
 public enum HandoverSignal {
+    /// SIGUSR1.
     public static let number = SIGUSR1
 }
 
