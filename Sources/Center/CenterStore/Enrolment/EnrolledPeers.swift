@@ -60,8 +60,8 @@ extension StoreTransaction {
                 FROM (
                   SELECT role, name, max(used) AS used, max(token) AS token, max(revoked) AS revoked FROM (
                     SELECT role, name, used_ms AS used, CASE WHEN used_ms IS NULL AND revoked_ms IS NULL THEN expires_ms END AS token, NULL AS revoked FROM tokens
-                    UNION ALL SELECT '\(Identity.Role.host.rawValue)', name, time_ms, NULL, NULL FROM group_token_uses
                     UNION ALL SELECT role, name, NULL, NULL, time_ms FROM revocations
+                    UNION ALL SELECT '\(Identity.Role.host.rawValue)', name, time_ms, NULL, NULL FROM group_token_uses
                     UNION ALL SELECT role, name, NULL, NULL, NULL FROM sightings
                     UNION ALL SELECT role, name, NULL, NULL, NULL FROM certificates
                   ) known GROUP BY role, name
