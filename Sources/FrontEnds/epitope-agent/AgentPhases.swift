@@ -99,16 +99,9 @@ extension EpitopeAgent {
         let directories = preparation.directories
         let exclusions = configuration.watchExclusions()
         try backend.setExclusions(exclusions.table, lookingUp: exclusions.evidenceExcludedByLibraries(ofProcess:))
-        let listen = {
-            try containerOptions.start(
-                policy: configuration.loaded.policy, extraction: extractionOptions.settings(at: packetOptions.extractAt),
-                keeper: exclusions,
-                context: configuration.context, store: preparation.descriptorStore)
+        let containers = try listenToContainers(preparation, configuration, exclusions) {
+            try backend.begin(replacing: directories.replaceOther)
         }
-        // An agent that is replaced has the socket until it ends.
-        var containers = lifeCycle.replace ? nil : try listen()
-        try backend.begin(replacing: directories.replaceOther)
-        if lifeCycle.replace { containers = try listen() }
         printProtection(backend.level, preparation.support, configuration.loaded)
         let merged = containers.map { MergedReports($0, backend.reports) }
         let session = AgentSession(
@@ -127,6 +120,22 @@ extension EpitopeAgent {
         let statistics = backend.statistics
         if statistics.dropped > 0 { Console.log("\(statistics.dropped) reports were dropped: more came than could be read") }
         if verbose { Console.log("\(statistics.inspected) calls inspected, \(statistics.actedUpon) acted upon") }
+    }
+
+    /// Listens to the runtimes of containers, where that is asked for.
+    ///
+    /// - Parameter takeOver: takes the place of an agent that is replaced, which has the socket until it ends.
+    func listenToContainers(
+        _ preparation: Preparation, _ configuration: Configuration, _ exclusions: ExclusionMonitor, _ takeOver: () throws -> Void
+    ) throws -> SeccompAgent? {
+        let listen = {
+            try containerOptions.start(
+                policy: configuration.loaded.policy, extraction: extractionOptions.settings(at: packetOptions.extractAt),
+                keeper: exclusions, context: configuration.context, store: preparation.descriptorStore)
+        }
+        let first = lifeCycle.replace ? nil : try listen()
+        try takeOver()
+        return lifeCycle.replace ? try listen() : first
     }
 
     private func printProtection(_ level: ProtectionLevel, _ support: KernelSupport, _ loaded: HostPolicy) {

@@ -43,16 +43,9 @@ extension EpitopeAgent {
             applications: { policy.value.applicationsOn }, logger: preparation.logger)
         let exclusions = configuration.watchExclusions()
         let directories = preparation.directories
-        let listen = {
-            try containerOptions.start(
-                policy: configuration.loaded.policy, extraction: extractionOptions.settings(at: packetOptions.extractAt),
-                keeper: exclusions,
-                context: reporter.context, store: preparation.descriptorStore)
+        guard let containers = try listenToContainers(preparation, configuration, exclusions, { try directories.replaceOther() }) else {
+            return
         }
-        // An agent that is replaced has the socket until it ends.
-        let first = lifeCycle.replace ? nil : try listen()
-        try directories.replaceOther()
-        guard let containers = try first ?? listen() else { return }
         Console.log("policy: \(configuration.loaded.summary)")
         Console.log("protecting the containers whose runtimes connect to \(containerOptions.seccompListener ?? "")")
         let reloader = PolicyReloader(

@@ -39,7 +39,7 @@ struct SpoolSender: Sendable {
     let tallies: TallyBook
 
     /// A center that turns the host away is asked again after a minute, and at last every half an hour to an hour.
-    private static let turnedAwayBackoff = Backoff(initial: .seconds(60), maximum: .hours(1))
+    static let turnedAwayBackoff = Backoff(initial: .seconds(60), maximum: .hours(1))
 
     /// Runs until it is drained or its task is cancelled.
     func run() async {
@@ -98,10 +98,7 @@ struct SpoolSender: Sendable {
             let receipt = try await sender.send(spooled.packet, to: destination)
             let received = EventLog.now()
             try await store.remove(spooled, nowMilliseconds: EventLog.now().milliseconds)
-            var event = HostEvent(.sent, time: received, packet: spooled.packet.id)
-            event.destination = destination.rawValue
-            event.storedTime = EventTime(milliseconds: receipt.storedMilliseconds)
-            log.append(event)
+            log.append(HostEvent(sent: spooled.packet.id, to: destination, receipt, time: received))
             news.recovered()
             tallies.update {
                 $0.sent += 1
@@ -162,5 +159,14 @@ extension SendingFailure {
         case .hostTurnedAway: .stopped
         case .temporary: .unreachable
         }
+    }
+}
+
+extension HostEvent {
+    /// A packet is stored at a center.
+    init(sent packet: String, to destination: Destination, _ receipt: Receipt, time: EventTime) {
+        self.init(.sent, time: time, packet: packet)
+        self.destination = destination.rawValue
+        storedTime = EventTime(milliseconds: receipt.storedMilliseconds)
     }
 }

@@ -25,12 +25,10 @@ struct UnstoredSender: Sendable {
     let tallies: TallyBook
     let backlog: PacketBacklogBook
 
-    private static let turnedAwayBackoff = Backoff(initial: .seconds(60), maximum: .hours(1))
-
     /// Runs until it is drained or its task is cancelled.
     func run() async {
         var retry = RetryState(backoff)
-        var turnedAway = RetryState(Self.turnedAwayBackoff)
+        var turnedAway = RetryState(SpoolSender.turnedAwayBackoff)
         var sent = SentUnstored(limit: store.settings.quota.limit, novelty: store.settings.novelty)
         while !Task.isCancelled {
             let seen = signals.unstored.count
@@ -81,10 +79,7 @@ struct UnstoredSender: Sendable {
 
     private func note(_ packet: ExtractedPacket, _ receipt: Receipt) {
         settle(packet)
-        var event = HostEvent(.sent, time: EventLog.now(), packet: packet.id)
-        event.destination = destination.rawValue
-        event.storedTime = EventTime(milliseconds: receipt.storedMilliseconds)
-        log.append(event)
+        log.append(HostEvent(sent: packet.id, to: destination, receipt, time: EventLog.now()))
         tallies.update {
             $0.sent += 1
             $0.sentUnstored += 1

@@ -2,8 +2,8 @@
 
 import Correlation
 import EpitopeModel
-import FoundationEssentials
 import GRDB
+import SecureChannel
 import Signatures
 
 /// Updates whose end a person decided on.
@@ -61,7 +61,7 @@ extension StoreTransaction {
             let own = (try? RowCoding.value(SignatureUpdate.self, row["body"]))?.expiresMilliseconds ?? expires
             try db.execute(sql: "UPDATE updates SET expires_ms = ? WHERE id = ?", arguments: [max(own, expires), row["id"] as Int64])
         }
-        try record(.unpinned, signatureID, "it was to end at \(Self.text(expires))")
+        try record(.unpinned, signatureID, "it was to end at \(ChannelClock.text(expires))")
         return ActionOutcome()
     }
 
@@ -82,12 +82,8 @@ extension StoreTransaction {
             try db.execute(
                 sql: "UPDATE updates SET body = ?, expires_ms = ? WHERE id = ?", arguments: [try RowCoding.json(body), expires, update.id])
         }
-        let before = updates.map(\.expires).max().map(Self.text) ?? "-"
-        try record(.lifetimeChanged, signatureID, "it ends at \(Self.text(expires)), in \(days) days; before: \(before)")
+        let before = updates.map(\.expires).max().map(ChannelClock.text) ?? "-"
+        try record(.lifetimeChanged, signatureID, "it ends at \(ChannelClock.text(expires)), in \(days) days; before: \(before)")
         return ActionOutcome()
-    }
-
-    private static func text(_ milliseconds: Int64) -> String {
-        Date(timeIntervalSince1970: Double(milliseconds) / 1000).formatted(.iso8601)
     }
 }

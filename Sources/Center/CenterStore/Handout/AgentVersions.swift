@@ -44,7 +44,7 @@ extension CenterStore {
     ) async throws(EpitopeError) -> Bool {
         let described = files.map(\.file)
         try AgentManifest(number: 1, kind: .update, version: version, architecture: architecture, files: described).check()
-        _ = try await transaction { try $0.requireRoom(for: version, architecture, described) }
+        _ = try await snapshot { try $0.requireRoom(for: version, architecture, described) }
         for _ in 0..<Self.addAttempts {
             try await storeParts(of: files)
             let isNew = try await transaction { transaction -> Bool? in

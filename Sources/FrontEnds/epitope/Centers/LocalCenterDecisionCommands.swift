@@ -16,6 +16,13 @@ extension CenterStateOptions where Kind == LocalKind {
         outcome.show()
         if !isServing { Console.print("it takes effect when this center runs: it does not now") }
     }
+
+    /// Carries out an action on a signature, and says what it did.
+    func perform(on signature: SignatureArgument, _ action: (_ id: String) -> (action: CenterAction, done: String)) async throws {
+        let store = try openStore()
+        let (action, done) = action(try await signature.id(in: store))
+        try await perform(action, done, in: store)
+    }
 }
 
 extension ActionOutcome {
@@ -109,9 +116,7 @@ struct LocalCenterApproveCommand: AsyncParsableCommand {
     @OptionGroup var signature: SignatureArgument
 
     func run() async throws {
-        let store = try stateOptions.openStore()
-        let id = try await signature.id(in: store)
-        try await stateOptions.perform(.approve(signatureID: id), "approved: \(id)", in: store)
+        try await stateOptions.perform(on: signature) { id in (.approve(signatureID: id), "approved: \(id)") }
     }
 }
 
@@ -125,9 +130,7 @@ struct LocalCenterRejectCommand: AsyncParsableCommand {
     @OptionGroup var reason: ReasonOptions
 
     func run() async throws {
-        let store = try stateOptions.openStore()
-        let id = try await signature.id(in: store)
-        try await stateOptions.perform(.reject(signatureID: id, reason: reason.reason), "rejected: \(id)", in: store)
+        try await stateOptions.perform(on: signature) { id in (.reject(signatureID: id, reason: reason.reason), "rejected: \(id)") }
     }
 }
 
@@ -145,9 +148,7 @@ struct LocalCenterPinCommand: AsyncParsableCommand {
     @OptionGroup var reason: ReasonOptions
 
     func run() async throws {
-        let store = try stateOptions.openStore()
-        let id = try await signature.id(in: store)
-        try await stateOptions.perform(.pin(signatureID: id, reason: reason.reason), "pinned: \(id)", in: store)
+        try await stateOptions.perform(on: signature) { id in (.pin(signatureID: id, reason: reason.reason), "pinned: \(id)") }
     }
 }
 
@@ -160,9 +161,7 @@ struct LocalCenterUnpinCommand: AsyncParsableCommand {
     @OptionGroup var signature: SignatureArgument
 
     func run() async throws {
-        let store = try stateOptions.openStore()
-        let id = try await signature.id(in: store)
-        try await stateOptions.perform(.unpin(signatureID: id), "no longer pinned: \(id)", in: store)
+        try await stateOptions.perform(on: signature) { id in (.unpin(signatureID: id), "no longer pinned: \(id)") }
     }
 }
 
@@ -182,8 +181,6 @@ struct LocalCenterLifetimeCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let store = try stateOptions.openStore()
-        let id = try await signature.id(in: store)
-        try await stateOptions.perform(.setLifetime(signatureID: id, days: days), "\(id) ends in \(days) days", in: store)
+        try await stateOptions.perform(on: signature) { id in (.setLifetime(signatureID: id, days: days), "\(id) ends in \(days) days") }
     }
 }

@@ -87,13 +87,14 @@ public enum StixRendering: SignatureRendering {
     }
 
     private static func indicator(of subject: RuleInput) throws(EpitopeError) -> Indicator {
-        let created = RuleTime.text(subject.createdMilliseconds)
+        let created = CalendarTime(ofMilliseconds: subject.createdMilliseconds).description
         return Indicator(
             id: "indicator--\(identifier(of: subject.signature.id))", created_by_ref: identity, created: created, modified: created,
             name: namePrefix + subject.signature.id, description: RuleMessage.printable(subject.message),
             pattern: try pattern(of: subject.signature), valid_from: created,
-            valid_until: RuleTime.text(
-                max(subject.expiresMilliseconds, subject.createdMilliseconds.addingReportingOverflow(1).partialValue)))
+            valid_until: CalendarTime(
+                ofMilliseconds: max(subject.expiresMilliseconds, subject.createdMilliseconds.addingReportingOverflow(1).partialValue)
+            ).description)
     }
 
     /// RFC 9562, version 5: SHA-1 over the namespace and the name.
@@ -157,17 +158,5 @@ public enum StixRendering: SignatureRendering {
         }
         if gap.lowerBound == gap.upperBound { return gap.lowerBound == 0 ? "" : ".{\(gap.lowerBound)}" }
         return gap.upperBound > maxRepeat ? ".{\(gap.lowerBound),}?" : ".{\(gap.lowerBound),\(gap.upperBound)}?"
-    }
-}
-
-/// Times in the form of STIX: RFC 3339 in UTC, with milliseconds.
-enum RuleTime {
-    static func text(_ milliseconds: Int64) -> String {
-        let bounded = min(max(milliseconds, CalendarDay.firstMilliseconds), CalendarDay.lastMilliseconds)
-        let perDay = Duration.days(1).inMilliseconds
-        let rest = Int(((bounded % perDay) + perDay) % perDay)
-        let (hour, minute, second) = (rest / 3_600_000, rest / 60_000 % 60, rest / 1000 % 60)
-        let time = [hour, minute, second].map { String($0, paddedTo: 2) }.joined(separator: ":")
-        return "\(CalendarDay(ofMilliseconds: bounded))T\(time).\(String(rest % 1000, paddedTo: 3))Z"
     }
 }
